@@ -1,0 +1,477 @@
+//! `Core`: what JavaScript sees of the engine. One per environment and copy of the package.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi::{Env, JsString};
+use napi_derive::napi;
+use smallvec::{SmallVec, smallvec};
+
+use super::text::with_utf8;
+use crate::config::{ConfigKey, EngineConfig};
+use crate::event::{CloseReason, Extra, Port};
+use crate::proto::engine::{PacketType, Revision};
+use crate::proto::frame;
+use crate::session::PortId;
+use crate::shard::{
+    Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start, Upgrade,
+};
+use crate::transport::Packet;
+
+/// The engine as JavaScript holds it. Sessions are named by small integers ("handles").
+#[napi]
+pub struct Core {
+    port: Arc<Port>,
+    port_id: PortId,
+    engines: HashMap<u32, Engine>,
+    next_engine: u32,
+    namespaces: HashMap<u32, Arc<str>>,
+    tick: u32,
+}
+
+struct Engine {
+    config: Arc<EngineConfig>,
+    shards: usize,
+}
+
+/// A stream to complete a WebSocket handshake on.
+#[napi(object)]
+pub struct LinkOptions {
+    /// Name of the stream, from `link()`.
+    pub id: u32,
+    /// Its file descriptor, which is duplicated; absent for a bridged stream.
+    pub fd: Option<i32>,
+    /// Bytes that were read with the request.
+    pub head: Option<Buffer>,
+    /// The HTTP answer to the upgrade request.
+    pub response: String,
+}
+
+#[napi]
+impl Core {
+    /// `wake` is called, at most once until the next `drain()`, when events wait.
+    #[napi(constructor)]
+    pub fn new(wake: Function<'_, (), ()>) -> Result<Self> {
+        let wake = wake
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let port = Arc::new(Port::new(move || {
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }));
+        let port_id = Pool::global().add_port(port.clone());
+        Ok(Self {
+            port,
+            port_id,
+            engines: HashMap::new(),
+            next_engine: 0,
+            namespaces: HashMap::new(),
+            tick: 1,
+        })
+    }
+
+    /// Makes an engine; its sessions are spread over `ioThreads` I/O threads.
+    #[napi]
+    pub fn create_engine(&mut self, io_threads: u32) -> u32 {
+        let id = self.next_engine;
+        self.next_engine += 1;
+        let config = Arc::new(EngineConfig::new());
+        self.engines.insert(id, Engine { config, shards: io_threads as usize });
+        id
+    }
+
+    /// Sets an option of an engine: 0 pingInterval, 1 pingTimeout, 2 upgradeTimeout (ms),
+    /// 3 maxHttpBufferSize (bytes). A value that is no finite number means no limit.
+    #[napi]
+    pub fn set_option(&self, engine: u32, option: u32, value: f64) -> Result<()> {
+        let key = match option {
+            0 => ConfigKey::PingInterval,
+            1 => ConfigKey::PingTimeout,
+            2 => ConfigKey::UpgradeTimeout,
+            3 => ConfigKey::MaxPayload,
+            _ => return Err(Error::from_reason("unknown option")),
+        };
+        let value = if value.is_finite() { value.max(0.0) as u64 } else { u64::MAX };
+        self.engine(engine)?.config.set(key, value);
+        Ok(())
+    }
+
+    /// Takes everything that waits: `[json, extras]`, in the format of `src/event.rs`.
+    #[napi]
+    pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
+        let (text, extras) = self.port.drain().into_parts();
+        let mut result = env.create_array(2)?;
+        result.set(0, env.create_string_from_std(text)?)?;
+        let mut list = env.create_array(extras.len() as u32)?;
+        for (index, extra) in extras.into_iter().enumerate() {
+            let index = index as u32;
+            match extra {
+                Extra::Text(text) => list.set(index, env.create_string_from_std(text)?)?,
+                Extra::Binary(data) if data.len() >= EXTERNAL_FROM => {
+                    list.set(index, &BufferSlice::from_data(env, data)?)?;
+                }
+                Extra::Binary(data) => list.set(index, &BufferSlice::copy_from(env, data)?)?,
+                Extra::Shared(data) => list.set(index, &BufferSlice::copy_from(env, data)?)?,
+            }
+        }
+        result.set(1, list)?;
+        Ok(result)
+    }
+
+    /// A name for a stream, unique in the process.
+    #[napi]
+    pub fn link(&self) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Starts a session on polling and returns its handle.
+    #[napi]
+    pub fn open_polling(
+        &self,
+        engine: u32,
+        open: String,
+        revision: u32,
+        supports_binary: bool,
+        jsonp: Option<String>,
+    ) -> Result<u32> {
+        self.open(engine, open, revision, Start::Polling { supports_binary, jsonp })
+    }
+
+    /// Starts a session on WebSocket and returns its handle.
+    #[napi]
+    pub fn open_web_socket(
+        &self,
+        engine: u32,
+        open: String,
+        revision: u32,
+        link: LinkOptions,
+    ) -> Result<u32> {
+        self.open(engine, open, revision, Start::WebSocket(link.try_into()?))
+    }
+
+    /// A WebSocket that asks to take over from polling.
+    #[napi]
+    pub fn probe(&self, handle: u32, link: LinkOptions) -> Result<()> {
+        let session = SessionRef::from_handle(handle);
+        let link = link.try_into()?;
+        let upgrade = Upgrade { key: session.key, port: self.port_id, handle, link };
+        Pool::global().send(session.shard, Command::Probe(Box::new(upgrade)));
+        Ok(())
+    }
+
+    /// A GET. The answer comes as an event that names `request`.
+    #[napi]
+    pub fn poll(&self, handle: u32, request: u32) {
+        let port = self.port_id;
+        self.send(handle, |key| Command::Poll { key, port, handle, request });
+    }
+
+    /// A POST with its whole body. The answer comes as an event that names `request`.
+    #[napi]
+    pub fn post(&self, handle: u32, request: u32, body: Buffer, binary: bool) {
+        let (port, body) = (self.port_id, body.to_vec());
+        self.send(handle, |key| {
+            Command::Post(Box::new(Post { key, port, handle, request, body, binary }))
+        });
+    }
+
+    /// The client gave up a GET.
+    #[napi]
+    pub fn abort_poll(&self, handle: u32, request: u32) {
+        self.send(handle, |key| Command::PollAborted { key, request });
+    }
+
+    /// A Socket.IO packet without attachments: its header (type, namespace, ack id) and the JSON
+    /// text of its arguments. `flags`: 1 volatile, 2 not to be compressed.
+    #[napi]
+    pub fn send_event(
+        &self,
+        handle: u32,
+        head: JsString<'_>,
+        args: JsString<'_>,
+        flags: u32,
+    ) -> Result<()> {
+        let head: SmallVec<[u8; 64]> = with_utf8(&head, SmallVec::from_slice)?;
+        let packet = with_utf8(&args, |args| Packet::text(PacketType::Message, &[&head, args]))?;
+        self.send_group_of(handle, smallvec![packet], flags);
+        Ok(())
+    }
+
+    /// Engine.IO messages that belong together: a packet and its attachments.
+    #[napi]
+    pub fn send_group(&self, handle: u32, group: Vec<Message<'_>>, flags: u32) -> Result<()> {
+        self.send_group_of(handle, packets(&group)?, flags);
+        Ok(())
+    }
+
+    /// An Engine.IO packet of another type.
+    #[napi]
+    pub fn send_packet(&self, handle: u32, digit: u32, data: Option<String>) -> Result<()> {
+        let kind = u8::try_from(digit)
+            .ok()
+            .and_then(|digit| PacketType::from_digit(b'0' + digit))
+            .ok_or_else(|| Error::from_reason("unknown packet type"))?;
+        let data = data.unwrap_or_default();
+        self.send_group_of(handle, smallvec![Packet::text(kind, &[data.as_bytes()])], 0);
+        Ok(())
+    }
+
+    /// Sends to every connected socket of a namespace, or of some rooms of it.
+    #[napi]
+    pub fn broadcast(
+        &self,
+        namespace: u32,
+        rooms: Vec<u32>,
+        except: Vec<u32>,
+        group: Vec<Message<'_>>,
+        flags: u32,
+    ) -> Result<()> {
+        let broadcast = Broadcast {
+            namespace: self.room(namespace),
+            rooms: rooms.into_iter().map(|room| self.room(room)).collect(),
+            except: except.into_iter().map(|room| self.room(room)).collect(),
+            packets: flagged(packets(&group)?, flags),
+            volatile: flags & VOLATILE != 0,
+            tick: self.tick,
+        };
+        Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
+        Ok(())
+    }
+
+    /// The JavaScript tick in which something was sent has ended.
+    #[napi]
+    pub fn end_tick(&mut self) {
+        self.tick = self.tick.wrapping_add(1);
+    }
+
+    /// Names a namespace.
+    #[napi]
+    pub fn add_namespace(&mut self, id: u32, name: String) {
+        self.namespaces.insert(id, name.into());
+    }
+
+    /// Forgets a namespace.
+    #[napi]
+    pub fn remove_namespace(&mut self, id: u32) {
+        self.namespaces.remove(&id);
+    }
+
+    /// A socket that is not connected yet joins a room.
+    #[napi]
+    pub fn attach(&self, handle: u32, ordinal: u32) {
+        self.send(handle, |key| Command::Attach { key, ordinal });
+    }
+
+    /// A socket is connected to a namespace, and in the room of its own id.
+    #[napi]
+    pub fn connect(&self, handle: u32, ordinal: u32, namespace: u32) -> Result<()> {
+        let name = self.namespace(namespace)?.clone();
+        let namespace = self.room(namespace);
+        self.send(handle, |key| Command::Connect { key, ordinal, namespace, name });
+        Ok(())
+    }
+
+    /// A socket is gone.
+    #[napi]
+    pub fn detach(&self, handle: u32, ordinal: u32) {
+        self.send(handle, |key| Command::Detach { key, ordinal });
+    }
+
+    /// A socket joins a room.
+    #[napi]
+    pub fn join(&self, handle: u32, ordinal: u32, room: u32) {
+        let room = self.room(room);
+        self.send(handle, |key| Command::Join { key, ordinal, room });
+    }
+
+    /// A socket leaves a room.
+    #[napi]
+    pub fn leave(&self, handle: u32, ordinal: u32, room: u32) {
+        let room = self.room(room);
+        self.send(handle, |key| Command::Leave { key, ordinal, room });
+    }
+
+    /// Closes a session, with or without what is queued.
+    #[napi]
+    pub fn close(&self, handle: u32, discard: bool) {
+        self.send(handle, |key| Command::Close { key, discard });
+    }
+
+    /// Ends a session with "transport error" and a description; without one, "transport close".
+    #[napi]
+    pub fn fail(&self, handle: u32, description: Option<String>) {
+        let reason = match description {
+            Some(_) => CloseReason::TransportError,
+            None => CloseReason::TransportClose,
+        };
+        self.send(handle, |key| Command::Fail { key, reason, description });
+    }
+
+    /// Milliseconds that the deferred close of a polling session may take.
+    #[napi]
+    pub fn set_close_timeout(&self, handle: u32, timeout: f64) {
+        let timeout = Duration::from_millis(timeout.max(0.0) as u64);
+        self.send(handle, |key| Command::CloseTimeout { key, timeout });
+    }
+
+    /// Delivers packets undecoded, or decoded again.
+    #[napi]
+    pub fn set_raw(&self, handle: u32, raw: bool) {
+        self.send(handle, |key| Command::SetRaw { key, raw });
+    }
+
+    /// Asks for one event when everything queued so far is written.
+    #[napi]
+    pub fn notify_drain(&self, handle: u32) {
+        self.send(handle, |key| Command::NotifyDrain { key });
+    }
+
+    /// The close event was handled: the handle may be given to another session.
+    #[napi]
+    pub fn release(&self, handle: u32) {
+        Pool::global().release(SessionRef::from_handle(handle));
+    }
+
+    /// Bytes of a bridged stream arrived.
+    #[napi]
+    pub fn bridge_data(&self, handle: u32, link: u32, data: &[u8]) {
+        let data = data.to_vec();
+        self.send(handle, |key| Command::BridgeData { key, link, data });
+    }
+
+    /// A bridged stream ended.
+    #[napi]
+    pub fn bridge_end(&self, handle: u32, link: u32) {
+        self.send(handle, |key| Command::BridgeEnd { key, link });
+    }
+
+    /// A bridged stream took what it was given.
+    #[napi]
+    pub fn bridge_written(&self, handle: u32, link: u32) {
+        self.send(handle, |key| Command::BridgeWritten { key, link });
+    }
+
+    /// Drops a stream at once.
+    #[napi]
+    pub fn kill(&self, handle: u32, link: u32) {
+        self.send(handle, |key| Command::Kill { key, link });
+    }
+
+    /// Waits until everything sent so far was handed to the kernel, `limit` ms at most.
+    #[napi]
+    pub fn flush_sync(&self, limit: u32) {
+        let mut barriers = Vec::new();
+        Pool::global().send_all(|| {
+            let barrier = Arc::new(Barrier::default());
+            barriers.push(barrier.clone());
+            Command::Flush(barrier)
+        });
+        let deadline = std::time::Instant::now() + Duration::from_millis(limit.into());
+        for barrier in barriers {
+            barrier.wait(deadline.saturating_duration_since(std::time::Instant::now()));
+        }
+    }
+}
+
+/// The value of `Sec-WebSocket-Accept` (RFC 6455, 4.2.2).
+#[napi]
+pub fn accept_key(key: String) -> String {
+    frame::accept_key(&key)
+}
+
+impl Core {
+    fn engine(&self, id: u32) -> Result<&Engine> {
+        self.engines.get(&id).ok_or_else(|| Error::from_reason("unknown engine"))
+    }
+
+    fn namespace(&self, id: u32) -> Result<&Arc<str>> {
+        self.namespaces.get(&id).ok_or_else(|| Error::from_reason("unknown namespace"))
+    }
+
+    fn open(&self, engine: u32, open: String, revision: u32, start: Start) -> Result<u32> {
+        let engine = self.engine(engine)?;
+        let session = Pool::global().reserve(engine.shards);
+        let handle = session.handle();
+        let open = Open {
+            key: session.key,
+            handle,
+            port: self.port_id,
+            config: engine.config.clone(),
+            revision: if revision == 3 { Revision::V3 } else { Revision::V4 },
+            open,
+            start,
+        };
+        Pool::global().send(session.shard, Command::Open(Box::new(open)));
+        Ok(handle)
+    }
+
+    fn send(&self, handle: u32, make: impl FnOnce(u32) -> Command) {
+        let session = SessionRef::from_handle(handle);
+        Pool::global().send(session.shard, make(session.key));
+    }
+
+    fn send_group_of(&self, handle: u32, packets: Group, flags: u32) {
+        let tick = self.tick;
+        let volatile = flags & VOLATILE != 0;
+        let packets = flagged(packets, flags);
+        self.send(handle, |key| Command::Send { key, tick, volatile, packets });
+    }
+
+    /// Room numbers are an environment's own; the shards are everybody's.
+    fn room(&self, number: u32) -> RoomId {
+        (self.port_id as u64) << 32 | u64::from(number)
+    }
+}
+
+/// An Engine.IO message: text or bytes.
+type Message<'env> = Either<JsString<'env>, Buffer>;
+
+fn packets(group: &[Message<'_>]) -> Result<Group> {
+    group
+        .iter()
+        .map(|message| match message {
+            Either::A(text) => with_utf8(text, |text| Packet::text(PacketType::Message, &[text])),
+            Either::B(data) => Ok(Packet::binary(data)),
+        })
+        .collect()
+}
+
+fn flagged(packets: Group, flags: u32) -> Group {
+    if flags & UNCOMPRESSED == 0 {
+        return packets;
+    }
+    packets.into_iter().map(Packet::uncompressed).collect()
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        Pool::global().remove_port(self.port_id);
+    }
+}
+
+impl TryFrom<LinkOptions> for Link {
+    type Error = Error;
+
+    fn try_from(link: LinkOptions) -> Result<Self> {
+        Ok(Self {
+            id: link.id,
+            #[cfg(unix)]
+            fd: link.fd.map(crate::transport::duplicate).transpose()?,
+            head: link.head.map(|head| head.to_vec()).unwrap_or_default(),
+            response: link.response,
+        })
+    }
+}
+
+/// Flag: drop the packet unless the transport is idle.
+const VOLATILE: u32 = 1;
+/// Flag: do not compress the packet.
+const UNCOMPRESSED: u32 = 2;
+/// Below this size copying into JavaScript's heap is cheaper than a finalizer.
+const EXTERNAL_FROM: usize = 4096;

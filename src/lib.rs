@@ -1,0 +1,14 @@
+//! The engine of ferrio, in layers; each names only those after it:
+//!
+//! `binding` (N-API) → `shard` (I/O threads, rooms, fan-out) → `session` (one Engine.IO
+//! connection) → `transport` (WebSocket, polling, streams) → `proto` (pure codecs).
+//! `config` and `event` are leaves that every layer may use.
+
+#[cfg(feature = "napi")]
+pub mod binding;
+pub mod config;
+pub mod event;
+pub mod proto;
+pub mod session;
+pub mod shard;
+pub mod transport;

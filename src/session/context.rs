@@ -1,0 +1,161 @@
+//! What a session needs from its shard while it works: the time, the event batches, and lists of
+//! things the shard does once the session is done.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::rc::Rc;
+use std::sync::Arc;
+
+#[cfg(unix)]
+use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
+
+use crate::event::{EventBatch, Port};
+use crate::transport::WebSocket;
+
+/// Index of a port within its shard.
+pub type PortId = usize;
+
+/// Shard state that sessions may use.
+#[derive(Debug)]
+pub struct Context {
+    /// Time of the current round.
+    pub now: Instant,
+    /// Sessions with something to flush.
+    pub dirty: Vec<u32>,
+    /// Sessions that ended in this round: the shard forgets their rooms.
+    pub closed: Vec<u32>,
+    /// Futures to start.
+    pub tasks: Vec<Task>,
+    /// A timer was set that is due before all others: the loop has to wait less.
+    pub hurry: bool,
+    timers: BinaryHeap<Reverse<(Instant, u32, TimerKind)>>,
+    ports: Vec<Option<PortSlot>>,
+}
+
+#[derive(Debug)]
+struct PortSlot {
+    port: Arc<Port>,
+    batch: EventBatch,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// Next ping, or the end of the wait for a pong.
+    Heartbeat,
+    /// The probe took too long.
+    Probe,
+    /// Answer a GET that would hold up an upgrade.
+    Noop,
+    /// The deferred close of a polling session.
+    Close,
+}
+
+/// Work that goes on beside the shard's loop.
+#[derive(Debug)]
+pub enum Task {
+    /// Flush again once the stream takes bytes.
+    #[cfg(unix)]
+    WatchWrites {
+        /// The session.
+        key: u32,
+        /// Its stream.
+        link: u32,
+        /// The stream's descriptor.
+        fd: Rc<AsyncFd<OwnedFd>>,
+    },
+    /// Part with a stream: write what is left, then wait for the peer to close when `wait`.
+    Linger {
+        /// Who hears that the stream is gone.
+        port: PortId,
+        /// The session that it belonged to.
+        handle: u32,
+        /// The WebSocket.
+        ws: WebSocket,
+        /// Give the peer time to close too.
+        wait: bool,
+    },
+}
+
+impl Context {
+    /// An empty context.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            now,
+            dirty: Vec::new(),
+            closed: Vec::new(),
+            tasks: Vec::new(),
+            hurry: false,
+            timers: BinaryHeap::new(),
+            ports: Vec::new(),
+        }
+    }
+
+    /// The batch of one environment. Events for an environment that is gone are dropped.
+    pub fn events(&mut self, port: PortId) -> &mut EventBatch {
+        if self.ports.len() <= port {
+            self.ports.resize_with(port + 1, || None);
+        }
+        // A slot without a port collects what nobody will read; `flush_events` empties it.
+        let slot = &mut self.ports[port];
+        &mut slot
+            .get_or_insert_with(|| PortSlot {
+                port: Arc::new(Port::new(|| {})),
+                batch: EventBatch::new(),
+            })
+            .batch
+    }
+
+    /// Makes an environment known under `id`.
+    pub fn add_port(&mut self, id: PortId, port: Arc<Port>) {
+        if self.ports.len() <= id {
+            self.ports.resize_with(id + 1, || None);
+        }
+        self.ports[id] = Some(PortSlot { port, batch: EventBatch::new() });
+    }
+
+    /// Forgets an environment.
+    pub fn remove_port(&mut self, id: PortId) {
+        if let Some(slot) = self.ports.get_mut(id) {
+            *slot = None;
+        }
+    }
+
+    /// True when an event waits for `flush_events`.
+    pub fn has_events(&self) -> bool {
+        self.ports.iter().flatten().any(|slot| !slot.batch.is_empty())
+    }
+
+    /// Hands all batches over.
+    pub fn flush_events(&mut self) {
+        for slot in self.ports.iter_mut().flatten() {
+            if !slot.batch.is_empty() {
+                slot.port.submit(std::mem::take(&mut slot.batch));
+            }
+        }
+    }
+
+    /// Starts a timer. Timers are not cancelled: who gets one checks whether it still means it.
+    pub fn timer(&mut self, at: Instant, key: u32, kind: TimerKind) {
+        self.hurry |= self.next_timer().is_none_or(|next| at < next);
+        self.timers.push(Reverse((at, key, kind)));
+    }
+
+    /// When the next timer is due.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Takes a timer that is due.
+    pub fn pop_due(&mut self) -> Option<(Instant, u32, TimerKind)> {
+        if self.next_timer().is_some_and(|at| at <= self.now) {
+            self.timers.pop().map(|Reverse(timer)| timer)
+        } else {
+            None
+        }
+    }
+}

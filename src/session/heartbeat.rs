@@ -1,0 +1,154 @@
+//! When to ping and when to give up, for both protocol revisions. Knows no clock: `now` comes in.
+//!
+//! Revision 4: the server pings `pingInterval` after the last pong and waits `pingTimeout`; the
+//! first other packet meanwhile extends the wait once. Revision 3: the client pings, and the
+//! server gives up after `pingInterval + pingTimeout` without one.
+
+use tokio::time::Instant;
+
+use crate::config::EngineConfig;
+use crate::proto::engine::Revision;
+
+use super::context::{Context, TimerKind};
+
+/// Heartbeat state of one session.
+///
+/// The deadline mostly moves later, so one timer in the heap is enough: when it fires early it is
+/// set again. Only a deadline before the scheduled one needs another.
+#[derive(Debug)]
+pub struct Heartbeat {
+    revision: Revision,
+    deadline: Instant,
+    scheduled: Option<Instant>,
+    awaiting_pong: bool,
+    extended: bool,
+}
+
+/// What a due timer asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// Nothing yet.
+    Wait,
+    /// Send a ping.
+    SendPing,
+    /// The peer is gone.
+    TimedOut,
+}
+
+impl Heartbeat {
+    /// State at the open packet.
+    pub fn new(revision: Revision, now: Instant, config: &EngineConfig) -> Self {
+        let mut heartbeat = Self {
+            revision,
+            deadline: now,
+            scheduled: None,
+            awaiting_pong: false,
+            extended: false,
+        };
+        heartbeat.restart(now, config);
+        heartbeat
+    }
+
+    /// The peer's heartbeat arrived: pong in revision 4, ping in revision 3.
+    pub fn restart(&mut self, now: Instant, config: &EngineConfig) {
+        self.awaiting_pong = false;
+        self.deadline = match self.revision {
+            Revision::V4 => now + config.ping_interval(),
+            Revision::V3 => now + config.ping_interval() + config.ping_timeout(),
+        };
+    }
+
+    /// Another packet arrived: proof of life, which counts once per ping.
+    pub fn on_packet(&mut self, now: Instant, config: &EngineConfig) {
+        if self.awaiting_pong && !self.extended {
+            self.extended = true;
+            self.deadline = now + config.ping_timeout();
+        }
+    }
+
+    /// Looks at the deadline. Call `schedule` afterwards.
+    pub fn on_timer(&mut self, now: Instant, config: &EngineConfig) -> Beat {
+        self.scheduled = None;
+        if now < self.deadline {
+            Beat::Wait
+        } else if self.awaiting_pong || self.revision == Revision::V3 {
+            Beat::TimedOut
+        } else {
+            self.awaiting_pong = true;
+            self.extended = false;
+            self.deadline = now + config.ping_timeout();
+            Beat::SendPing
+        }
+    }
+
+    /// True when `due` is the one timer that counts.
+    pub fn is_scheduled_for(&self, due: Instant) -> bool {
+        self.scheduled == Some(due)
+    }
+
+    /// Makes sure that a timer fires no later than the deadline.
+    pub fn schedule(&mut self, ctx: &mut Context, key: u32) {
+        if self.scheduled.is_none_or(|at| self.deadline < at) {
+            self.scheduled = Some(self.deadline);
+            ctx.timer(self.deadline, key, TimerKind::Heartbeat);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigKey;
+    use std::time::Duration;
+
+    fn config() -> EngineConfig {
+        let config = EngineConfig::new();
+        config.set(ConfigKey::PingInterval, 100);
+        config.set(ConfigKey::PingTimeout, 50);
+        config
+    }
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn revision_4_pings_and_times_out_without_a_pong() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(99), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
+        assert_eq!(heartbeat.on_timer(start + ms(149), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(150), &config), Beat::TimedOut);
+    }
+
+    #[test]
+    fn a_pong_starts_the_next_interval() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
+        heartbeat.restart(start + ms(110), &config);
+        assert_eq!(heartbeat.on_timer(start + ms(200), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(210), &config), Beat::SendPing);
+    }
+
+    #[test]
+    fn another_packet_extends_the_wait_once() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
+        heartbeat.on_packet(start + ms(140), &config);
+        heartbeat.on_packet(start + ms(180), &config);
+        assert_eq!(heartbeat.on_timer(start + ms(189), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(190), &config), Beat::TimedOut);
+    }
+
+    #[test]
+    fn revision_3_waits_for_the_clients_ping() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V3, start, &config);
+        heartbeat.restart(start + ms(140), &config);
+        assert_eq!(heartbeat.on_timer(start + ms(289), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(290), &config), Beat::TimedOut);
+    }
+}

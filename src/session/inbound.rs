@@ -1,0 +1,298 @@
+//! What comes in on a session: Engine.IO packets, and the Socket.IO packets that are plain enough
+//! to be read here. Everything else goes to the full decoder in JavaScript as it came, which so
+//! yields the reference's exact answer to it.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
+
+use crate::config::{self, EngineConfig};
+use crate::event::CloseReason;
+use crate::proto::engine::{self, Data, PacketType, Revision};
+use crate::proto::frame::Payload;
+use crate::proto::socket::{self, Kind};
+use crate::transport::Packet;
+
+use super::context::{Context, PortId};
+use super::heartbeat::Heartbeat;
+
+/// Receives the few packets that decoding itself answers.
+pub trait Outbox {
+    /// Queues a packet.
+    fn put(&mut self, packet: Packet);
+}
+
+/// Decoding state of one session.
+#[derive(Debug)]
+pub struct Inbound {
+    /// The session's slot on its shard.
+    key: u32,
+    /// What JavaScript calls this session.
+    pub handle: u32,
+    /// Whom it talks to.
+    pub port: PortId,
+    /// Protocol revision.
+    pub revision: Revision,
+    /// Ping and pong.
+    pub heartbeat: Heartbeat,
+    /// Set when decoding found a reason to close.
+    pub end: Option<End>,
+    config: std::sync::Arc<EngineConfig>,
+    /// Deliver packets undecoded, pings and pongs included: somebody listens to them.
+    raw: bool,
+    /// Namespaces this session is connected to, by ordinal.
+    sockets: SmallVec<[Option<std::sync::Arc<str>>; 1]>,
+    partial: Option<Box<Partial>>,
+}
+
+/// Why decoding closes the session.
+#[derive(Debug)]
+pub struct End {
+    /// The reason.
+    pub reason: CloseReason,
+    /// More words, where the reference has them.
+    pub description: Option<&'static str>,
+}
+
+/// A binary packet whose attachments have not all come.
+#[derive(Debug)]
+struct Partial {
+    text: String,
+    expected: usize,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl Inbound {
+    /// State at the handshake.
+    pub fn new(
+        ctx: &mut Context,
+        key: u32,
+        handle: u32,
+        port: PortId,
+        revision: Revision,
+        config: &std::sync::Arc<EngineConfig>,
+    ) -> Self {
+        let mut heartbeat = Heartbeat::new(revision, ctx.now, config);
+        heartbeat.schedule(ctx, key);
+        Self {
+            key,
+            handle,
+            port,
+            revision,
+            heartbeat,
+            end: None,
+            config: config.clone(),
+            raw: false,
+            sockets: SmallVec::new(),
+            partial: None,
+        }
+    }
+
+    /// Switches between decoded and raw delivery, for the packets that follow.
+    pub fn set_raw(&mut self, ctx: &mut Context, raw: bool) {
+        if raw && !self.raw {
+            self.surrender_partial(ctx);
+        }
+        self.raw = raw;
+    }
+
+    /// Packets of `nsp` may be delivered decoded from now on, as those of `ordinal`.
+    pub fn connect(&mut self, ordinal: usize, nsp: std::sync::Arc<str>) {
+        if self.sockets.len() <= ordinal {
+            self.sockets.resize(ordinal + 1, None);
+        }
+        if let Some(slot) = self.sockets.get_mut(ordinal) {
+            *slot = Some(nsp);
+        }
+    }
+
+    /// Packets of this ordinal's namespace go to the full decoder again.
+    pub fn disconnect(&mut self, ordinal: usize) {
+        if let Some(slot) = self.sockets.get_mut(ordinal) {
+            *slot = None;
+        }
+    }
+
+    /// Frees what a closed session does not need.
+    pub fn clear(&mut self) {
+        self.sockets = SmallVec::new();
+        self.partial = None;
+    }
+
+    /// The client switched transports.
+    pub fn on_upgraded(&mut self, ctx: &mut Context) {
+        ctx.events(self.port).upgraded(self.handle);
+    }
+
+    /// A text frame.
+    pub fn on_text(
+        &mut self,
+        ctx: &mut Context,
+        out: &mut impl Outbox,
+        data: Payload<'_>,
+    ) -> ControlFlow<()> {
+        let Some(text) = data.as_str() else {
+            return self.finish(CloseReason::ParseError, None);
+        };
+        match engine::decode_text(text, self.revision) {
+            Ok(packet) => self.on_packet(ctx, out, packet),
+            Err(_) => self.finish(CloseReason::ParseError, None),
+        }
+    }
+
+    /// A binary frame.
+    pub fn on_binary(
+        &mut self,
+        ctx: &mut Context,
+        out: &mut impl Outbox,
+        data: Payload<'_>,
+    ) -> ControlFlow<()> {
+        if self.revision == Revision::V4 {
+            self.heartbeat.on_packet(ctx.now, &self.config);
+            self.on_binary_message(ctx, Cow::Owned(data.into_vec()));
+            return ControlFlow::Continue(());
+        }
+        match engine::decode_binary(data.as_bytes(), self.revision) {
+            Ok(packet) => self.on_packet(ctx, out, packet),
+            Err(_) => self.finish(CloseReason::ParseError, None),
+        }
+    }
+
+    /// An Engine.IO packet.
+    pub fn on_packet(
+        &mut self,
+        ctx: &mut Context,
+        out: &mut impl Outbox,
+        packet: engine::Packet<'_>,
+    ) -> ControlFlow<()> {
+        match (packet.kind, self.revision) {
+            (PacketType::Message, _) => {
+                self.heartbeat.on_packet(ctx.now, &self.config);
+                match packet.data {
+                    Data::Text(text) => self.on_text_message(ctx, &text),
+                    Data::None => self.on_text_message(ctx, ""),
+                    Data::Binary(data) => self.on_binary_message(ctx, data),
+                }
+                ControlFlow::Continue(())
+            }
+            (PacketType::Pong, Revision::V4) => {
+                self.on_heartbeat(ctx);
+                self.report_heartbeat(ctx, PacketType::Pong);
+                ControlFlow::Continue(())
+            }
+            (PacketType::Ping, Revision::V3) => {
+                self.on_heartbeat(ctx);
+                out.put(Packet::bare(PacketType::Pong));
+                self.report_heartbeat(ctx, PacketType::Ping);
+                ControlFlow::Continue(())
+            }
+            (PacketType::Ping | PacketType::Pong, _) => {
+                self.finish(CloseReason::TransportError, Some("invalid heartbeat direction"))
+            }
+            (kind, _) => {
+                self.heartbeat.on_packet(ctx.now, &self.config);
+                if self.raw {
+                    ctx.events(self.port).engine_packet(self.handle, kind.digit());
+                }
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn on_heartbeat(&mut self, ctx: &mut Context) {
+        self.heartbeat.restart(ctx.now, &self.config);
+        self.heartbeat.schedule(ctx, self.key);
+    }
+
+    fn report_heartbeat(&self, ctx: &mut Context, kind: PacketType) {
+        if self.raw {
+            ctx.events(self.port).engine_packet(self.handle, kind.digit());
+            ctx.events(self.port).heartbeat(self.handle);
+        }
+    }
+
+    fn on_text_message(&mut self, ctx: &mut Context, text: &str) {
+        if self.raw || self.partial.is_some() {
+            return self.deliver_raw(ctx, text);
+        }
+        let Some(header) = socket::parse(text) else { return self.deliver_raw(ctx, text) };
+        let Some(ordinal) = self.ordinal_of(header.nsp) else { return self.deliver_raw(ctx, text) };
+        if header.args.len() > config::MAX_INLINE_ARGS {
+            return self.deliver_raw(ctx, text);
+        }
+        match header.kind {
+            Kind::Event | Kind::Ack => {
+                let is_ack = matches!(header.kind, Kind::Ack);
+                let events = ctx.events(self.port);
+                events.packet(self.handle, is_ack, ordinal, header.id, header.args, Vec::new());
+            }
+            Kind::BinaryEvent | Kind::BinaryAck => {
+                self.partial = Some(Box::new(Partial {
+                    text: text.to_owned(),
+                    expected: header.attachments as usize,
+                    attachments: Vec::new(),
+                }));
+            }
+        }
+    }
+
+    fn on_binary_message(&mut self, ctx: &mut Context, data: Cow<'_, [u8]>) {
+        let data = data.into_owned();
+        let Some(partial) = &mut self.partial else {
+            return ctx.events(self.port).raw_binary(self.handle, data);
+        };
+        partial.attachments.push(data);
+        if partial.attachments.len() < partial.expected {
+            return;
+        }
+        let Some(partial) = self.partial.take() else { return };
+        let Partial { text, attachments, .. } = *partial;
+        // The namespace may have been left since the header came.
+        let known = socket::parse(&text)
+            .and_then(|header| self.ordinal_of(header.nsp).map(|ordinal| (header, ordinal)));
+        match known {
+            Some((header, ordinal)) => {
+                let is_ack = matches!(header.kind, Kind::BinaryAck);
+                let events = ctx.events(self.port);
+                events.packet(self.handle, is_ack, ordinal, header.id, header.args, attachments);
+            }
+            None => self.deliver_parts(ctx, text, attachments),
+        }
+    }
+
+    /// Hands a packet over undecoded, after whatever was held back before it.
+    fn deliver_raw(&mut self, ctx: &mut Context, text: &str) {
+        self.surrender_partial(ctx);
+        ctx.events(self.port).raw_text(self.handle, text.to_owned());
+    }
+
+    fn surrender_partial(&mut self, ctx: &mut Context) {
+        if let Some(partial) = self.partial.take() {
+            let Partial { text, attachments, .. } = *partial;
+            self.deliver_parts(ctx, text, attachments);
+        }
+    }
+
+    fn deliver_parts(&self, ctx: &mut Context, text: String, attachments: Vec<Vec<u8>>) {
+        let events = ctx.events(self.port);
+        events.raw_text(self.handle, text);
+        for data in attachments {
+            events.raw_binary(self.handle, data);
+        }
+    }
+
+    fn ordinal_of(&self, nsp: &str) -> Option<u32> {
+        let found = self.sockets.iter().position(|slot| slot.as_deref() == Some(nsp))?;
+        u32::try_from(found).ok()
+    }
+
+    fn finish(
+        &mut self,
+        reason: CloseReason,
+        description: Option<&'static str>,
+    ) -> ControlFlow<()> {
+        self.end = Some(End { reason, description });
+        ControlFlow::Break(())
+    }
+}

@@ -1,0 +1,747 @@
+//! One Engine.IO connection over whichever transport it uses now: handshake state, upgrade,
+//! heartbeat, closing. The Socket.IO side of what comes in is in `inbound`.
+
+mod context;
+mod heartbeat;
+mod inbound;
+mod probe;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::config::{self, EngineConfig};
+use crate::event::{Body, CloseReason};
+use crate::proto::engine::{self, PacketType, Revision};
+use crate::proto::frame::{self, Message, OpCode};
+use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
+
+pub use context::{Context, PortId, Task, TimerKind};
+use inbound::{End, Inbound, Outbox};
+use probe::{Probe, ProbeStep};
+
+/// One Engine.IO connection. It lives on one shard; only that shard's thread touches it.
+#[derive(Debug)]
+pub struct Session {
+    key: u32,
+    config: Arc<EngineConfig>,
+    transport: Transport,
+    probe: Option<Box<Probe>>,
+    inbound: Inbound,
+    /// Packets that wait for a GET. Empty on WebSocket, where packets go to the write queue.
+    queue: VecDeque<Packet>,
+    state: State,
+    dirty: bool,
+    /// JavaScript wants to hear when everything queued was written.
+    notify_drain: bool,
+    /// The JavaScript tick of the last write: a volatile packet of the same tick is dropped.
+    last_tick: u32,
+    /// When the deferred close of a polling session is given up.
+    close_deadline: Option<tokio::time::Instant>,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Polling(Polling),
+    WebSocket(WebSocket),
+    /// Closed.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Closing, but the close packet waits for a GET.
+    Closing,
+    Closed,
+}
+
+/// How the stream of a WebSocket is left.
+enum Farewell {
+    /// Send a close frame and wait for the peer's.
+    CloseFrame(Option<u16>),
+    /// Answer the peer's close frame.
+    Reply(Option<u16>),
+    /// The stream is broken already.
+    Drop,
+}
+
+impl Session {
+    /// A session that starts on polling. `open` is the open packet's body.
+    pub fn polling(
+        ctx: &mut Context,
+        key: u32,
+        handle: u32,
+        port: PortId,
+        config: Arc<EngineConfig>,
+        revision: Revision,
+        polling: Polling,
+        open: &str,
+    ) -> Self {
+        let transport = Transport::Polling(polling);
+        Self::new(ctx, key, handle, port, config, revision, transport, open)
+    }
+
+    /// A session that starts on WebSocket. `response` is the HTTP answer to the upgrade request.
+    pub fn websocket(
+        ctx: &mut Context,
+        key: u32,
+        handle: u32,
+        port: PortId,
+        config: Arc<EngineConfig>,
+        revision: Revision,
+        mut ws: WebSocket,
+        response: String,
+        open: &str,
+    ) -> Self {
+        ws.out.push(response.into());
+        let transport = Transport::WebSocket(ws);
+        Self::new(ctx, key, handle, port, config, revision, transport, open)
+    }
+
+    fn new(
+        ctx: &mut Context,
+        key: u32,
+        handle: u32,
+        port: PortId,
+        config: Arc<EngineConfig>,
+        revision: Revision,
+        transport: Transport,
+        open: &str,
+    ) -> Self {
+        let inbound = Inbound::new(ctx, key, handle, port, revision, &config);
+        let mut session = Self {
+            key,
+            config,
+            transport,
+            probe: None,
+            inbound,
+            queue: VecDeque::new(),
+            state: State::Open,
+            dirty: false,
+            notify_drain: false,
+            last_tick: 0,
+            close_deadline: None,
+        };
+        session.push(ctx, Packet::text(PacketType::Open, &[open.as_bytes()]));
+        session
+    }
+
+    /// The Socket.IO side.
+    pub fn inbound(&mut self) -> &mut Inbound {
+        &mut self.inbound
+    }
+
+    /// The environment that hears of this session.
+    pub fn port(&self) -> PortId {
+        self.inbound.port
+    }
+
+    /// True once the close event was delivered.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Bytes a message may have.
+    pub fn max_payload(&self) -> Option<u64> {
+        self.config.max_payload()
+    }
+
+    /// Queues packets that belong together. A volatile group is dropped unless the transport is
+    /// idle: nothing unwritten, nothing written in the same JavaScript tick.
+    pub fn send(&mut self, ctx: &mut Context, packets: &[Packet], volatile: bool, tick: u32) {
+        if self.state != State::Open {
+            return;
+        }
+        if volatile && (self.last_tick == tick || !self.is_idle(ctx)) {
+            return;
+        }
+        self.last_tick = tick;
+        for packet in packets {
+            self.push(ctx, packet.clone());
+        }
+    }
+
+    /// Asks for one `drained` event when everything queued so far was written.
+    pub fn notify_drain(&mut self, ctx: &mut Context) {
+        self.notify_drain = true;
+        self.mark_dirty(ctx);
+    }
+
+    /// Bytes arrived on a stream of this session. False when the stream is not read any more.
+    pub fn on_bytes(&mut self, ctx: &mut Context, link: u32, bytes: &mut [u8]) -> bool {
+        ctx.events(self.inbound.port).end_chunk();
+        match &mut self.transport {
+            Transport::WebSocket(ws) if ws.link == link => {
+                let WebSocket { decoder, out, .. } = ws;
+                let inbound = &mut self.inbound;
+                let mut close = None;
+                let fed =
+                    decoder.feed(bytes, |message| on_frame(inbound, ctx, out, &mut close, message));
+                let queued = !out.is_empty();
+                if let Err(error) = fed {
+                    let farewell = Farewell::CloseFrame(Some(error.close_code()));
+                    let text = error.message();
+                    self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
+                } else if let Some(code) = close {
+                    self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
+                } else {
+                    if queued {
+                        self.mark_dirty(ctx);
+                    }
+                    self.settle(ctx);
+                }
+                self.state != State::Closed
+            }
+            _ => self.on_probe_bytes(ctx, link, bytes),
+        }
+    }
+
+    /// The peer closed a stream, or it failed.
+    pub fn on_stream_end(&mut self, ctx: &mut Context, link: u32) {
+        if matches!(&self.transport, Transport::WebSocket(ws) if ws.link == link) {
+            self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
+        } else if self.probe.as_ref().is_some_and(|probe| probe.ws.link == link) {
+            self.drop_probe(ctx, Farewell::Drop);
+        }
+    }
+
+    /// JavaScript wrote what a bridged stream was given.
+    pub fn on_bridge_written(&mut self, ctx: &mut Context, link: u32) {
+        if let Some(WebSocket { stream: Stream::Bridge(flow), .. }) = self.link_mut(link) {
+            flow.written();
+            self.mark_dirty(ctx);
+        }
+    }
+
+    /// A GET: wait for packets, or take what is queued.
+    pub fn on_poll(&mut self, ctx: &mut Context, request: u32) {
+        let Transport::Polling(polling) = &mut self.transport else {
+            return self.respond(ctx, request, 400, Body::Refused(TRANSPORT_MISMATCH));
+        };
+        if polling.pending.is_some() {
+            self.respond(ctx, request, 400, Body::Empty);
+            return self.end(
+                ctx,
+                CloseReason::TransportError,
+                Some("overlap from client"),
+                Farewell::Drop,
+            );
+        }
+        polling.pending = Some(request);
+        if self.state == State::Closing {
+            if !self.queue.is_empty() {
+                // The close packet gets a payload of its own, for the reason given in `close`.
+                return self.answer_poll(ctx);
+            }
+            self.queue.push_back(Packet::bare(PacketType::Noop));
+            self.queue.push_back(Packet::bare(PacketType::Close));
+            self.answer_poll(ctx);
+            return self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
+        }
+        self.mark_dirty(ctx);
+    }
+
+    /// A POST whose body arrived whole.
+    pub fn on_post(&mut self, ctx: &mut Context, request: u32, body: Vec<u8>, binary: bool) {
+        let Transport::Polling(polling) = &self.transport else {
+            return self.respond(ctx, request, 400, Body::Refused(TRANSPORT_MISMATCH));
+        };
+        let is_jsonp = polling.jsonp.is_some();
+        ctx.events(self.inbound.port).end_chunk();
+        let open = self.state == State::Open;
+        if open {
+            let revision = self.inbound.revision;
+            let inbound = &mut self.inbound;
+            let queue = &mut self.queue;
+            let mut closed_by_peer = false;
+            let on_packet = |packet: engine::Packet<'_>| {
+                if packet.kind == PacketType::Close {
+                    closed_by_peer = true;
+                    return ControlFlow::Break(());
+                }
+                inbound.on_packet(ctx, queue, packet)
+            };
+            let decoded = if binary {
+                engine::decode_payload(engine::Body::Binary(&body), revision, on_packet)
+            } else {
+                let text = String::from_utf8_lossy(&body);
+                match is_jsonp.then(|| engine::jsonp_unwrap(&text)) {
+                    None => engine::decode_payload(engine::Body::Text(&text), revision, on_packet),
+                    Some(Some(inner)) => {
+                        engine::decode_payload(engine::Body::Text(&inner), revision, on_packet)
+                    }
+                    Some(None) => Ok(()),
+                }
+            };
+            if decoded.is_err() {
+                self.end(ctx, CloseReason::ParseError, None, Farewell::Drop);
+            } else if closed_by_peer {
+                self.queue.clear();
+                self.queue.push_back(Packet::bare(PacketType::Noop));
+                self.answer_poll(ctx);
+                self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
+            } else {
+                if !self.queue.is_empty() {
+                    self.mark_dirty(ctx);
+                }
+                self.settle(ctx);
+            }
+        }
+        self.respond(ctx, request, 200, Body::Ok);
+    }
+
+    /// The client aborted the GET that waits.
+    pub fn on_poll_aborted(&mut self, ctx: &mut Context, request: u32) {
+        if let Transport::Polling(polling) = &mut self.transport
+            && polling.pending == Some(request)
+        {
+            polling.pending = None;
+            let why = Some("poll connection closed prematurely");
+            self.end(ctx, CloseReason::TransportError, why, Farewell::Drop);
+        }
+    }
+
+    /// A WebSocket that asks to become this session's transport.
+    pub fn on_probe(&mut self, ctx: &mut Context, mut ws: WebSocket, response: String) {
+        ws.out.push(response.into());
+        let refused = self.state != State::Open
+            || self.probe.is_some()
+            || !matches!(self.transport, Transport::Polling(_));
+        let deadline = ctx.now + self.config.upgrade_timeout();
+        self.probe = match self.probe.take() {
+            Some(running) => {
+                // Two upgrade requests crossed: the first goes on.
+                leave(ctx, self.inbound.port, self.inbound.handle, ws, Farewell::CloseFrame(None));
+                Some(running)
+            }
+            None => Some(Box::new(Probe::new(ws, deadline))),
+        };
+        if refused {
+            return self.drop_probe(ctx, Farewell::CloseFrame(None));
+        }
+        ctx.timer(deadline, self.key, TimerKind::Probe);
+        self.mark_dirty(ctx);
+    }
+
+    /// Closes: what is queued is still sent unless `discard`.
+    pub fn close(&mut self, ctx: &mut Context, discard: bool) {
+        if self.state != State::Open && !(discard && self.state == State::Closing) {
+            return;
+        }
+        match &mut self.transport {
+            Transport::Polling(polling)
+                if !discard && (polling.pending.is_none() || !self.queue.is_empty()) =>
+            {
+                // What is queued goes out by itself: a client that reads a message and the close
+                // packet in one payload would see the close first.
+                self.state = State::Closing;
+                self.answer_poll(ctx);
+                let deadline = ctx.now + config::POLL_CLOSE_TIMEOUT;
+                self.close_deadline = Some(deadline);
+                ctx.timer(deadline, self.key, TimerKind::Close);
+            }
+            Transport::Polling(_) => {
+                if discard {
+                    self.queue.clear();
+                }
+                self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
+            }
+            _ => self.end(ctx, CloseReason::ForcedClose, None, Farewell::CloseFrame(None)),
+        }
+    }
+
+    /// Changes how long a deferred close of a polling session waits.
+    pub fn set_close_timeout(&mut self, ctx: &mut Context, timeout: std::time::Duration) {
+        if self.close_deadline.is_some() {
+            let deadline = ctx.now + timeout;
+            self.close_deadline = Some(deadline);
+            ctx.timer(deadline, self.key, TimerKind::Close);
+        }
+    }
+
+    /// Ends the session for a fault that JavaScript found.
+    pub fn fail(&mut self, ctx: &mut Context, reason: CloseReason, description: Option<&str>) {
+        self.end(ctx, reason, description, Farewell::CloseFrame(None));
+    }
+
+    /// A timer of this session is due.
+    pub fn on_timer(&mut self, ctx: &mut Context, kind: TimerKind, due: tokio::time::Instant) {
+        match kind {
+            TimerKind::Heartbeat => self.on_heartbeat_timer(ctx, due),
+            TimerKind::Probe => {
+                if self.probe.as_ref().is_some_and(|probe| probe.deadline <= ctx.now) {
+                    self.drop_probe(ctx, Farewell::CloseFrame(None));
+                }
+            }
+            TimerKind::Noop => self.on_noop_timer(ctx),
+            TimerKind::Close => {
+                if self.close_deadline.is_some_and(|deadline| deadline <= ctx.now) {
+                    self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
+                }
+            }
+        }
+    }
+
+    /// Writes what is queued.
+    pub fn flush(&mut self, ctx: &mut Context) {
+        self.dirty = false;
+        if let Some(probe) = &mut self.probe
+            && flush_ws(ctx, self.key, self.inbound.port, self.inbound.handle, &mut probe.ws)
+                .is_err()
+        {
+            self.drop_probe(ctx, Farewell::Drop);
+        }
+        let drained = match &mut self.transport {
+            Transport::WebSocket(ws) => {
+                match flush_ws(ctx, self.key, self.inbound.port, self.inbound.handle, ws) {
+                    Ok(state) => state == Flush::Drained,
+                    Err(_) => {
+                        return self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
+                    }
+                }
+            }
+            Transport::Polling(polling) => {
+                if polling.pending.is_some() && !self.queue.is_empty() {
+                    self.answer_poll(ctx);
+                }
+                self.queue.is_empty()
+            }
+            Transport::None => false,
+        };
+        if drained && self.notify_drain {
+            self.notify_drain = false;
+            ctx.events(self.inbound.port).drained(self.inbound.handle);
+        }
+    }
+
+    /// The blocked stream takes bytes again. True when all was written.
+    pub fn on_writable(&mut self, ctx: &mut Context, link: u32) -> bool {
+        if self.link_mut(link).is_none() {
+            return true;
+        }
+        // `blocked` stays set meanwhile, so the flush starts no second watcher.
+        self.flush(ctx);
+        match self.link_mut(link) {
+            Some(ws) => {
+                let done = ws.out.is_empty();
+                ws.blocked = !done;
+                done
+            }
+            None => true,
+        }
+    }
+
+    fn on_probe_bytes(&mut self, ctx: &mut Context, link: u32, bytes: &mut [u8]) -> bool {
+        let Some(probe) = self.probe.as_deref_mut().filter(|probe| probe.ws.link == link) else {
+            return false;
+        };
+        let Probe { ws, step, .. } = probe;
+        let WebSocket { decoder, out, .. } = ws;
+        let inbound = &mut self.inbound;
+        let mut close = None;
+        let mut failed = false;
+        let was = *step;
+        let fed = decoder.feed(bytes, |message| {
+            if *step == ProbeStep::Upgraded {
+                return on_frame(inbound, ctx, out, &mut close, message);
+            }
+            match step.advance(&message, out) {
+                ControlFlow::Continue(()) => {
+                    if *step == ProbeStep::Upgraded {
+                        inbound.on_upgraded(ctx);
+                    }
+                    ControlFlow::Continue(())
+                }
+                ControlFlow::Break(()) => {
+                    failed = true;
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        let now = *step;
+        if was == ProbeStep::Waiting && now != ProbeStep::Waiting && !failed {
+            ctx.events(self.inbound.port).upgrading(self.inbound.handle, link);
+            self.mark_dirty(ctx);
+        }
+        if now == ProbeStep::Upgraded {
+            self.complete_upgrade(ctx);
+            if let Err(error) = fed {
+                let farewell = Farewell::CloseFrame(Some(error.close_code()));
+                let text = error.message();
+                self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
+            } else if let Some(code) = close {
+                self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
+            } else {
+                self.settle(ctx);
+            }
+            return self.state != State::Closed;
+        }
+        if failed || fed.is_err() {
+            let code = fed.err().map(|error| error.close_code());
+            self.drop_probe(ctx, Farewell::CloseFrame(code));
+            return false;
+        }
+        if was != now {
+            // The answer to the probe is on its way first; then the GET that the client waits for
+            // before it switches is answered at once.
+            self.flush(ctx);
+            self.send_noop(ctx);
+            let next = ctx.now + config::FIRST_NOOP_INTERVAL;
+            ctx.timer(next, self.key, TimerKind::Noop);
+        } else {
+            self.mark_dirty(ctx);
+        }
+        true
+    }
+
+    fn complete_upgrade(&mut self, ctx: &mut Context) {
+        let Some(probe) = self.probe.take() else { return };
+        let mut ws = probe.ws;
+        if let Transport::Polling(polling) = &mut self.transport
+            && let Some(request) = polling.pending.take()
+        {
+            let body = polling.encode(&[Packet::bare(PacketType::Close)], self.inbound.revision);
+            self.respond(ctx, request, 200, body);
+        }
+        for packet in self.queue.drain(..) {
+            ws.out.push(frame_for(packet, self.inbound.revision));
+        }
+        self.transport = Transport::WebSocket(ws);
+        if self.state == State::Closing {
+            // The close waited for a GET that will not come any more.
+            return self.end(ctx, CloseReason::ForcedClose, None, Farewell::CloseFrame(None));
+        }
+        self.mark_dirty(ctx);
+    }
+
+    fn on_noop_timer(&mut self, ctx: &mut Context) {
+        if self.probe.as_ref().is_some_and(|probe| probe.step == ProbeStep::Answered) {
+            self.send_noop(ctx);
+            ctx.timer(ctx.now + config::NOOP_INTERVAL, self.key, TimerKind::Noop);
+        }
+    }
+
+    fn send_noop(&mut self, ctx: &mut Context) {
+        if matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some()) {
+            if self.queue.is_empty() {
+                self.queue.push_back(Packet::bare(PacketType::Noop));
+            }
+            self.answer_poll(ctx);
+        }
+    }
+
+    fn on_heartbeat_timer(&mut self, ctx: &mut Context, due: tokio::time::Instant) {
+        if self.state == State::Closed || !self.inbound.heartbeat.is_scheduled_for(due) {
+            return;
+        }
+        match self.inbound.heartbeat.on_timer(ctx.now, &self.config) {
+            heartbeat::Beat::Wait => {}
+            heartbeat::Beat::SendPing => {
+                if self.state == State::Open {
+                    self.push(ctx, Packet::bare(PacketType::Ping));
+                }
+            }
+            heartbeat::Beat::TimedOut => {
+                return self.end(ctx, CloseReason::PingTimeout, None, Farewell::CloseFrame(None));
+            }
+        }
+        self.inbound.heartbeat.schedule(ctx, self.key);
+    }
+
+    /// Acts on what decoding decided.
+    fn settle(&mut self, ctx: &mut Context) {
+        if let Some(End { reason, description }) = self.inbound.end.take() {
+            self.end(ctx, reason, description, Farewell::CloseFrame(None));
+        }
+    }
+
+    fn end(
+        &mut self,
+        ctx: &mut Context,
+        reason: CloseReason,
+        description: Option<&str>,
+        farewell: Farewell,
+    ) {
+        if self.state == State::Closed {
+            return;
+        }
+        if let Transport::Polling(polling) = &self.transport
+            && polling.pending.is_some()
+        {
+            self.queue.push_back(Packet::bare(PacketType::Close));
+            self.answer_poll(ctx);
+        }
+        self.state = State::Closed;
+        self.drop_probe(ctx, Farewell::CloseFrame(None));
+        let (port, handle) = (self.inbound.port, self.inbound.handle);
+        self.inbound.clear();
+        self.queue = VecDeque::new();
+        ctx.events(port).closed(handle, reason, description);
+        ctx.closed.push(self.key);
+        if let Transport::WebSocket(ws) = std::mem::replace(&mut self.transport, Transport::None) {
+            leave(ctx, port, handle, ws, farewell);
+        }
+    }
+
+    fn drop_probe(&mut self, ctx: &mut Context, farewell: Farewell) {
+        if let Some(probe) = self.probe.take() {
+            let (port, handle) = (self.inbound.port, self.inbound.handle);
+            ctx.events(port).probe_failed(handle, probe.ws.link);
+            leave(ctx, port, handle, probe.ws, farewell);
+        }
+    }
+
+    fn answer_poll(&mut self, ctx: &mut Context) {
+        if let Transport::Polling(polling) = &mut self.transport
+            && let Some(request) = polling.pending.take()
+        {
+            let body = polling.encode(self.queue.make_contiguous(), self.inbound.revision);
+            self.queue.clear();
+            self.respond(ctx, request, 200, body);
+        }
+    }
+
+    fn respond(&self, ctx: &mut Context, request: u32, status: u16, body: Body) {
+        ctx.events(self.inbound.port).response(self.inbound.handle, request, status, body);
+    }
+
+    fn is_idle(&mut self, ctx: &mut Context) -> bool {
+        if matches!(&self.transport, Transport::WebSocket(ws) if !ws.out.is_empty() && !ws.blocked)
+        {
+            // Queued in an earlier tick and not flushed yet: the reference had written it by now.
+            self.flush(ctx);
+        }
+        match &self.transport {
+            Transport::WebSocket(ws) => ws.out.is_empty() && !ws.blocked,
+            Transport::Polling(polling) => polling.pending.is_some() && self.queue.is_empty(),
+            Transport::None => false,
+        }
+    }
+
+    fn push(&mut self, ctx: &mut Context, packet: Packet) {
+        match &mut self.transport {
+            Transport::WebSocket(ws) => ws.out.push(frame_for(packet, self.inbound.revision)),
+            Transport::Polling(_) => self.queue.push_back(packet),
+            Transport::None => return,
+        }
+        self.mark_dirty(ctx);
+    }
+
+    fn mark_dirty(&mut self, ctx: &mut Context) {
+        if !self.dirty {
+            self.dirty = true;
+            ctx.dirty.push(self.key);
+        }
+    }
+
+    fn link_mut(&mut self, link: u32) -> Option<&mut WebSocket> {
+        match &mut self.transport {
+            Transport::WebSocket(ws) if ws.link == link => Some(ws),
+            _ => match &mut self.probe {
+                Some(probe) if probe.ws.link == link => Some(&mut probe.ws),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// What a frame means to an established WebSocket.
+fn on_frame(
+    inbound: &mut Inbound,
+    ctx: &mut Context,
+    out: &mut WriteQueue,
+    close: &mut Option<Option<u16>>,
+    message: Message<'_>,
+) -> ControlFlow<()> {
+    match message {
+        Message::Text { data, .. } => inbound.on_text(ctx, out, data),
+        Message::Binary { data, .. } => inbound.on_binary(ctx, out, data),
+        Message::Ping(data) => {
+            out.push(frame::encode_frame(OpCode::Pong, data));
+            ControlFlow::Continue(())
+        }
+        Message::Pong(_) => ControlFlow::Continue(()),
+        Message::Close { code, .. } => {
+            *close = Some(code);
+            ControlFlow::Break(())
+        }
+    }
+}
+
+fn frame_for(packet: Packet, revision: Revision) -> bytes::Bytes {
+    match revision {
+        Revision::V4 => packet.into_frame(),
+        Revision::V3 => packet.for_revision_3().into_frame(),
+    }
+}
+
+impl Outbox for WriteQueue {
+    fn put(&mut self, packet: Packet) {
+        self.push(packet.into_frame());
+    }
+}
+
+impl Outbox for VecDeque<Packet> {
+    fn put(&mut self, packet: Packet) {
+        self.push_back(packet);
+    }
+}
+
+fn flush_ws(
+    ctx: &mut Context,
+    key: u32,
+    port: PortId,
+    handle: u32,
+    ws: &mut WebSocket,
+) -> std::io::Result<Flush> {
+    let link = ws.link;
+    let state = ws.stream.flush(&mut ws.out, |data| {
+        ctx.events(port).bridge_write(handle, link, data);
+    })?;
+    #[cfg(unix)]
+    if state == Flush::Blocked
+        && !ws.blocked
+        && let Stream::Fd(fd) = &ws.stream
+    {
+        ws.blocked = true;
+        ctx.tasks.push(Task::WatchWrites { key, link, fd: fd.clone() });
+    }
+    Ok(state)
+}
+
+/// Parts with a WebSocket: what is queued is still written, then the close handshake.
+fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewell: Farewell) {
+    let wait = match farewell {
+        Farewell::Drop => {
+            ws.out.clear();
+            false
+        }
+        Farewell::Reply(code) => {
+            ws.out.push(close_frame(code));
+            false
+        }
+        Farewell::CloseFrame(code) => {
+            ws.out.push(close_frame(code));
+            true
+        }
+    };
+    if let Stream::Bridge(_) = &ws.stream {
+        if !ws.out.is_empty() {
+            let rest = ws.out.take_all();
+            ctx.events(port).bridge_write(handle, ws.link, rest);
+        }
+        return ctx.events(port).bridge_end(handle, ws.link);
+    }
+    ctx.tasks.push(Task::Linger { port, handle, ws, wait });
+}
+
+fn close_frame(code: Option<u16>) -> bytes::Bytes {
+    match code {
+        Some(code) => frame::encode_frame(OpCode::Close, &code.to_be_bytes()),
+        None => frame::encode_frame(OpCode::Close, &[]),
+    }
+}
+
+/// Engine.IO error code "Bad request", for a poll that reached a session on WebSocket.
+const TRANSPORT_MISMATCH: u8 = 3;

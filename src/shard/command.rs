@@ -1,0 +1,227 @@
+//! What JavaScript asks of a shard, and the queue that carries it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+
+use crate::config::EngineConfig;
+use crate::event::{CloseReason, Port};
+use crate::proto::engine::Revision;
+use crate::session::PortId;
+use crate::transport::Packet;
+
+use super::rooms::RoomId;
+
+/// One request to a shard. `key` is a session's slot on that shard, `ordinal` one of its sockets,
+/// `link` one of its streams.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields that all share are explained above")]
+pub enum Command {
+    /// Make an environment known.
+    AddPort(PortId, Arc<Port>),
+    /// Drop an environment and all its sessions.
+    RemovePort(PortId),
+    /// Start a session.
+    Open(Box<Open>),
+    /// A WebSocket for a session that is on polling.
+    Probe(Box<Upgrade>),
+    /// A GET.
+    Poll { key: u32, port: PortId, handle: u32, request: u32 },
+    /// A POST with its whole body.
+    Post(Box<Post>),
+    /// The client gave up a GET.
+    PollAborted { key: u32, request: u32 },
+    /// Packets that belong together, for one session.
+    Send { key: u32, tick: u32, volatile: bool, packets: Group },
+    /// Packets that belong together, for many.
+    Broadcast(Box<Broadcast>),
+    /// A socket of a session: registered before it is connected when it joins rooms early.
+    Attach { key: u32, ordinal: u32 },
+    /// The socket is connected to a namespace.
+    Connect { key: u32, ordinal: u32, namespace: RoomId, name: Arc<str> },
+    /// The socket is gone.
+    Detach { key: u32, ordinal: u32 },
+    /// The socket joins a room.
+    Join { key: u32, ordinal: u32, room: RoomId },
+    /// The socket leaves a room.
+    Leave { key: u32, ordinal: u32, room: RoomId },
+    /// Close a session.
+    Close { key: u32, discard: bool },
+    /// Close a session for a fault found in JavaScript.
+    Fail { key: u32, reason: CloseReason, description: Option<String> },
+    /// How long a deferred close may take.
+    CloseTimeout { key: u32, timeout: Duration },
+    /// Deliver packets undecoded, or decoded again.
+    SetRaw { key: u32, raw: bool },
+    /// Report once when everything is written.
+    NotifyDrain { key: u32 },
+    /// JavaScript has heard that the session is closed; its slot is free.
+    Release { key: u32 },
+    /// Bytes of a bridged stream.
+    BridgeData { key: u32, link: u32, data: Vec<u8> },
+    /// A bridged stream ended.
+    BridgeEnd { key: u32, link: u32 },
+    /// A bridged stream took what it was given.
+    BridgeWritten { key: u32, link: u32 },
+    /// Drop the stream of a session, or one that lingers.
+    Kill { key: u32, link: u32 },
+    /// Tell when everything before this is written.
+    Flush(Arc<Barrier>),
+}
+
+/// Packets that leave together: an event and its attachments.
+pub type Group = SmallVec<[Packet; 1]>;
+
+/// A new session.
+#[derive(Debug)]
+pub struct Open {
+    /// Its slot.
+    pub key: u32,
+    /// Its name in JavaScript.
+    pub handle: u32,
+    /// Who hears of it.
+    pub port: PortId,
+    /// Its engine's options.
+    pub config: Arc<EngineConfig>,
+    /// Protocol revision.
+    pub revision: Revision,
+    /// Body of the open packet.
+    pub open: String,
+    /// What it starts on.
+    pub start: Start,
+}
+
+/// The transport a session starts on.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are those of `Polling`")]
+pub enum Start {
+    /// HTTP long-polling.
+    Polling { supports_binary: bool, jsonp: Option<String> },
+    /// WebSocket.
+    WebSocket(Link),
+}
+
+/// A stream on which a WebSocket handshake is to be completed.
+#[derive(Debug)]
+pub struct Link {
+    /// Its name in JavaScript.
+    pub id: u32,
+    /// Its descriptor; bridged through JavaScript without one.
+    #[cfg(unix)]
+    pub fd: Option<std::os::fd::OwnedFd>,
+    /// Bytes that were read with the request.
+    pub head: Vec<u8>,
+    /// The HTTP answer.
+    pub response: String,
+}
+
+/// A WebSocket for an existing session.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// The session.
+    pub key: u32,
+    /// Who hears of it when the session is gone.
+    pub port: PortId,
+    /// The session's name in JavaScript.
+    pub handle: u32,
+    /// The stream.
+    pub link: Link,
+}
+
+/// A POST.
+#[derive(Debug)]
+pub struct Post {
+    /// The session.
+    pub key: u32,
+    /// Who hears of it when the session is gone.
+    pub port: PortId,
+    /// The session's name in JavaScript.
+    pub handle: u32,
+    /// The request's number.
+    pub request: u32,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Content type `application/octet-stream`.
+    pub binary: bool,
+}
+
+/// A fan-out. Every shard gets one and walks its own members.
+#[derive(Debug, Clone)]
+pub struct Broadcast {
+    /// The namespace.
+    pub namespace: RoomId,
+    /// Rooms; none means all.
+    pub rooms: SmallVec<[RoomId; 4]>,
+    /// Rooms whose members are left out.
+    pub except: SmallVec<[RoomId; 4]>,
+    /// What is sent.
+    pub packets: Group,
+    /// Drop where the transport is not idle.
+    pub volatile: bool,
+    /// The JavaScript tick.
+    pub tick: u32,
+}
+
+/// Lets a thread wait, for a bounded time, until a shard came to some point.
+#[derive(Debug, Default)]
+pub struct Barrier {
+    reached: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Barrier {
+    /// The point is reached.
+    pub fn reach(&self) {
+        *self.reached.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the point. False when time ran out.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let mut reached = self.reached.lock();
+        if !*reached {
+            self.changed.wait_for(&mut reached, limit);
+        }
+        *reached
+    }
+}
+
+/// Commands on their way to one shard. JavaScript pushes, the shard drains.
+#[derive(Debug, Default)]
+pub struct CommandQueue {
+    commands: Mutex<Vec<Command>>,
+    ready: Notify,
+}
+
+impl CommandQueue {
+    /// Adds a command. The shard is woken only when the queue was empty: otherwise it is on its
+    /// way already, and this command joins the batch.
+    pub fn push(&self, command: Command) {
+        let was_empty = {
+            let mut commands = self.commands.lock();
+            commands.push(command);
+            commands.len() == 1
+        };
+        if was_empty {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Swaps the waiting commands with `empty`.
+    pub fn swap(&self, empty: &mut Vec<Command>) {
+        std::mem::swap(&mut *self.commands.lock(), empty);
+    }
+
+    /// Completes when there may be commands.
+    pub async fn ready(&self) {
+        self.ready.notified().await;
+    }
+
+    /// Wakes the shard's loop without a command.
+    pub fn wake(&self) {
+        self.ready.notify_one();
+    }
+}

@@ -1,0 +1,567 @@
+//! A shard's thread: drains commands, runs timers, flushes what became dirty, hands events over;
+//! one task beside it for every stream that is read.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use tokio::task::{AbortHandle, LocalSet};
+use tokio::time::Instant;
+
+use crate::config;
+use crate::event::Body;
+use crate::session::{Context, PortId, Session, Task};
+use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
+
+use super::command::{Barrier, Command, CommandQueue, Link, Open, Start, Upgrade};
+use super::rooms::{MemberId, RoomIndex};
+
+/// Starts the thread of a shard.
+pub fn spawn(index: usize, queue: Arc<CommandQueue>) {
+    let run = move || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        match runtime {
+            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue)),
+            Err(error) => eprintln!("ferrio: an I/O thread could not start: {error}"),
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name(format!("ferrio-io-{index}")).spawn(run) {
+        eprintln!("ferrio: an I/O thread could not start: {error}");
+    }
+}
+
+async fn run(queue: Arc<CommandQueue>) {
+    let shard =
+        Shared { state: Rc::new(RefCell::new(Shard::new(Instant::now()))), queue: queue.clone() };
+    let mut commands = Vec::new();
+    loop {
+        let next_timer = shard.state.borrow().ctx.next_timer();
+        match next_timer {
+            Some(at) => {
+                // Rounded up, so that timers that are due together fire together.
+                let _ = tokio::time::timeout_at(at + TIMER_SLACK, queue.ready()).await;
+            }
+            None => queue.ready().await,
+        }
+        queue.swap(&mut commands);
+        let mut state = shard.state.borrow_mut();
+        state.ctx.now = Instant::now();
+        let mut barriers = Vec::new();
+        for command in commands.drain(..) {
+            state.handle(command, &mut barriers);
+        }
+        state.run_timers();
+        state.flush();
+        for task in std::mem::take(&mut state.ctx.tasks) {
+            shard.start(&mut state, task);
+        }
+        for (key, link, fd) in std::mem::take(&mut state.new_readers) {
+            shard.start_reader(&mut state, key, link, fd);
+        }
+        state.ctx.flush_events();
+        state.ctx.hurry = false;
+        for barrier in barriers {
+            barrier.reach();
+        }
+    }
+}
+
+/// A shard's state as its tasks share it. They run one at a time, and no borrow lives across an
+/// await.
+#[derive(Clone)]
+struct Shared {
+    state: Rc<RefCell<Shard>>,
+    queue: Arc<CommandQueue>,
+}
+
+struct Shard {
+    ctx: Context,
+    sessions: Vec<Option<Box<Entry>>>,
+    rooms: RoomIndex,
+    read_buffer: Vec<u8>,
+    recipients: Vec<u32>,
+    /// The tasks that hold a stream open, by link.
+    watchers: FxHashMap<u32, SmallVec<[AbortHandle; 1]>>,
+    lingering: FxHashMap<u32, AbortHandle>,
+    new_readers: Vec<(u32, u32, Fd)>,
+}
+
+/// A session and its sockets' places in the room index, by ordinal.
+struct Entry {
+    session: Session,
+    members: SmallVec<[Option<MemberId>; 1]>,
+}
+
+#[cfg(unix)]
+type Fd = Rc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>;
+#[cfg(not(unix))]
+type Fd = std::convert::Infallible;
+
+impl Shard {
+    fn new(now: Instant) -> Self {
+        Self {
+            ctx: Context::new(now),
+            sessions: Vec::new(),
+            rooms: RoomIndex::default(),
+            read_buffer: vec![0; config::READ_BUFFER],
+            recipients: Vec::new(),
+            watchers: FxHashMap::default(),
+            lingering: FxHashMap::default(),
+            new_readers: Vec::new(),
+        }
+    }
+
+    fn handle(&mut self, command: Command, barriers: &mut Vec<Arc<Barrier>>) {
+        match command {
+            Command::Send { key, tick, volatile, packets } => {
+                self.with(key, |session, ctx| session.send(ctx, &packets, volatile, tick));
+            }
+            Command::Broadcast(broadcast) => {
+                let mut recipients = std::mem::take(&mut self.recipients);
+                self.rooms.recipients(
+                    broadcast.namespace,
+                    &broadcast.rooms,
+                    &broadcast.except,
+                    |key| recipients.push(key),
+                );
+                for key in recipients.drain(..) {
+                    self.with(key, |session, ctx| {
+                        session.send(ctx, &broadcast.packets, broadcast.volatile, broadcast.tick);
+                    });
+                }
+                self.recipients = recipients;
+            }
+            Command::Poll { key, port, handle, request } => {
+                if self.with(key, |session, ctx| session.on_poll(ctx, request)).is_none() {
+                    self.refuse(port, handle, request);
+                }
+            }
+            Command::Post(post) => {
+                let (port, handle, request) = (post.port, post.handle, post.request);
+                let done = self.with(post.key, |session, ctx| {
+                    session.on_post(ctx, request, post.body, post.binary);
+                });
+                if done.is_none() {
+                    self.refuse(port, handle, request);
+                }
+            }
+            Command::PollAborted { key, request } => {
+                self.with(key, |session, ctx| session.on_poll_aborted(ctx, request));
+            }
+            Command::Join { key, ordinal, room } => {
+                if let Some(member) = self.member(key, ordinal) {
+                    self.rooms.join(member, room);
+                }
+            }
+            Command::Leave { key, ordinal, room } => {
+                if let Some(member) = self.member(key, ordinal) {
+                    self.rooms.leave(member, room);
+                }
+            }
+            Command::Attach { key, ordinal } => self.attach(key, ordinal),
+            Command::Connect { key, ordinal, namespace, name } => {
+                self.attach(key, ordinal);
+                if let Some(member) = self.member(key, ordinal) {
+                    self.rooms.connect(member, namespace);
+                    self.with(key, |session, _| session.inbound().connect(ordinal as usize, name));
+                }
+            }
+            Command::Detach { key, ordinal } => {
+                if let Some(member) = self
+                    .entry(key)
+                    .and_then(|entry| entry.members.get_mut(ordinal as usize))
+                    .and_then(Option::take)
+                {
+                    self.rooms.remove(member);
+                }
+                self.with(key, |session, _| session.inbound().disconnect(ordinal as usize));
+            }
+            Command::Open(open) => self.open(*open),
+            Command::Probe(upgrade) => self.probe(*upgrade),
+            Command::Close { key, discard } => {
+                self.with(key, |session, ctx| session.close(ctx, discard));
+            }
+            Command::Fail { key, reason, description } => {
+                self.with(key, |session, ctx| session.fail(ctx, reason, description.as_deref()));
+            }
+            Command::CloseTimeout { key, timeout } => {
+                self.with(key, |session, ctx| session.set_close_timeout(ctx, timeout));
+            }
+            Command::SetRaw { key, raw } => {
+                self.with(key, |session, ctx| session.inbound().set_raw(ctx, raw));
+            }
+            Command::NotifyDrain { key } => {
+                self.with(key, |session, ctx| session.notify_drain(ctx));
+            }
+            Command::Release { key } => {
+                if let Some(slot) = self.sessions.get_mut(key as usize) {
+                    *slot = None;
+                }
+            }
+            Command::BridgeData { key, link, mut data } => {
+                self.with(key, |session, ctx| {
+                    session.on_bytes(ctx, link, &mut data);
+                });
+            }
+            Command::BridgeEnd { key, link } | Command::Kill { key, link } => {
+                match self.lingering.remove(&link) {
+                    Some(task) => task.abort(),
+                    None => {
+                        self.with(key, |session, ctx| session.on_stream_end(ctx, link));
+                    }
+                }
+            }
+            Command::BridgeWritten { key, link } => {
+                self.with(key, |session, ctx| session.on_bridge_written(ctx, link));
+            }
+            Command::AddPort(id, port) => self.ctx.add_port(id, port),
+            Command::RemovePort(id) => self.remove_port(id),
+            Command::Flush(barrier) => barriers.push(barrier),
+        }
+    }
+
+    /// Works on a session if it is open. What the work closed is cleaned up after it.
+    fn with<T>(
+        &mut self,
+        key: u32,
+        work: impl FnOnce(&mut Session, &mut Context) -> T,
+    ) -> Option<T> {
+        let entry = self.sessions.get_mut(key as usize)?.as_deref_mut()?;
+        if entry.session.is_closed() {
+            return None;
+        }
+        let result = work(&mut entry.session, &mut self.ctx);
+        self.sweep_closed();
+        Some(result)
+    }
+
+    fn sweep_closed(&mut self) {
+        while let Some(key) = self.ctx.closed.pop() {
+            let Some(entry) = self.entry(key) else { continue };
+            let members = std::mem::take(&mut entry.members);
+            for member in members.into_iter().flatten() {
+                self.rooms.remove(member);
+            }
+        }
+    }
+
+    fn entry(&mut self, key: u32) -> Option<&mut Entry> {
+        self.sessions.get_mut(key as usize)?.as_deref_mut()
+    }
+
+    fn member(&mut self, key: u32, ordinal: u32) -> Option<MemberId> {
+        self.entry(key)?.members.get(ordinal as usize).copied().flatten()
+    }
+
+    fn attach(&mut self, key: u32, ordinal: u32) {
+        let Self { sessions, rooms, .. } = self;
+        let Some(entry) = sessions.get_mut(key as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let ordinal = ordinal as usize;
+        if entry.session.is_closed() || ordinal > MAX_ORDINAL {
+            return;
+        }
+        if entry.members.len() <= ordinal {
+            entry.members.resize(ordinal + 1, None);
+        }
+        if let Some(slot @ None) = entry.members.get_mut(ordinal) {
+            *slot = Some(rooms.add(key));
+        }
+    }
+
+    fn open(&mut self, open: Open) {
+        let Open { key, handle, port, config, revision, open, start } = open;
+        let ctx = &mut self.ctx;
+        let (session, head) = match start {
+            Start::Polling { supports_binary, jsonp } => {
+                let polling = Polling { pending: None, supports_binary, jsonp };
+                let session =
+                    Session::polling(ctx, key, handle, port, config, revision, polling, &open);
+                (session, None)
+            }
+            Start::WebSocket(link) => {
+                let limit = config.max_payload();
+                let Link { id, head, response, .. } = &link;
+                let (id, head, response) = (*id, head.clone(), response.clone());
+                let (stream, fd) = stream_of(link);
+                if let Some(fd) = fd {
+                    self.new_readers.push((key, id, fd));
+                }
+                let ws = WebSocket::new(id, stream, limit);
+                let session = Session::websocket(
+                    ctx, key, handle, port, config, revision, ws, response, &open,
+                );
+                (session, Some((id, head)))
+            }
+        };
+        let index = key as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        if let Some(slot) = self.sessions.get_mut(index) {
+            *slot = Some(Box::new(Entry { session, members: SmallVec::new() }));
+        }
+        if let Some((link, mut head)) = head.filter(|(_, head)| !head.is_empty()) {
+            self.with(key, |session, ctx| session.on_bytes(ctx, link, &mut head));
+        }
+    }
+
+    fn probe(&mut self, upgrade: Upgrade) {
+        let Upgrade { key, port, handle, link } = upgrade;
+        let Some(limit) = self.with(key, |session, _| session.max_payload()) else {
+            self.ctx.events(port).probe_failed(handle, link.id);
+            return self.ctx.events(port).stream_gone(handle, link.id);
+        };
+        let Link { id, head, response, .. } = &link;
+        let (id, mut head, response) = (*id, head.clone(), response.clone());
+        let (stream, fd) = stream_of(link);
+        if let Some(fd) = fd {
+            self.new_readers.push((key, id, fd));
+        }
+        let ws = WebSocket::new(id, stream, limit);
+        self.with(key, |session, ctx| {
+            session.on_probe(ctx, ws, response);
+            if !head.is_empty() {
+                session.on_bytes(ctx, id, &mut head);
+            }
+        });
+    }
+
+    fn refuse(&mut self, port: PortId, handle: u32, request: u32) {
+        self.ctx.events(port).response(handle, request, 400, Body::Refused(UNKNOWN_SID));
+    }
+
+    fn remove_port(&mut self, id: PortId) {
+        for key in 0..self.sessions.len() as u32 {
+            if self.entry(key).is_some_and(|entry| entry.session.port() == id) {
+                self.with(key, |session, ctx| session.close(ctx, true));
+                self.handle(Command::Release { key }, &mut Vec::new());
+            }
+        }
+        self.ctx.remove_port(id);
+    }
+
+    fn run_timers(&mut self) {
+        while let Some((due, key, kind)) = self.ctx.pop_due() {
+            self.with(key, |session, ctx| session.on_timer(ctx, kind, due));
+        }
+    }
+
+    fn flush(&mut self) {
+        while !self.ctx.dirty.is_empty() {
+            let mut dirty = std::mem::take(&mut self.ctx.dirty);
+            for key in dirty.drain(..) {
+                self.with(key, |session, ctx| session.flush(ctx));
+            }
+            if self.ctx.dirty.is_empty() {
+                self.ctx.dirty = dirty;
+            }
+        }
+    }
+
+    fn watch(&mut self, link: u32, task: AbortHandle) {
+        let tasks = self.watchers.entry(link).or_default();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    fn has_work(&self) -> bool {
+        self.ctx.hurry
+            || !self.ctx.dirty.is_empty()
+            || !self.ctx.tasks.is_empty()
+            || self.ctx.has_events()
+    }
+}
+
+#[cfg(unix)]
+fn stream_of(link: Link) -> (Stream, Option<Fd>) {
+    match link.fd.map(crate::transport::watch) {
+        Some(Ok(fd)) => {
+            let fd = Rc::new(fd);
+            (Stream::Fd(fd.clone()), Some(fd))
+        }
+        // A descriptor that cannot be watched is as good as a closed one: nothing will come.
+        Some(Err(_)) | None => (Stream::Bridge(BridgeFlow::default()), None),
+    }
+}
+
+#[cfg(not(unix))]
+fn stream_of(_link: Link) -> (Stream, Option<Fd>) {
+    (Stream::Bridge(BridgeFlow::default()), None)
+}
+
+impl Shared {
+    fn start(&self, state: &mut Shard, task: Task) {
+        match task {
+            #[cfg(unix)]
+            Task::WatchWrites { key, link, fd } => {
+                let task = tokio::task::spawn_local(self.clone().watch_writes(key, link, fd));
+                state.watch(link, task.abort_handle());
+            }
+            Task::Linger { port, handle, ws, wait } => {
+                let link = ws.link;
+                for watcher in state.watchers.remove(&link).into_iter().flatten() {
+                    watcher.abort();
+                }
+                let shared = self.clone();
+                let task = tokio::task::spawn_local(async move {
+                    let farewell = linger(ws, wait);
+                    let _ = tokio::time::timeout(config::CLOSE_HANDSHAKE_TIMEOUT, farewell).await;
+                });
+                state.lingering.insert(link, task.abort_handle());
+                tokio::task::spawn_local(async move {
+                    // Ends when the task above is done or aborted; its stream is closed by then.
+                    let _ = task.await;
+                    let mut state = shared.state.borrow_mut();
+                    state.lingering.remove(&link);
+                    state.ctx.events(port).stream_gone(handle, link);
+                    drop(state);
+                    shared.queue.wake();
+                });
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn start_reader(&self, state: &mut Shard, key: u32, link: u32, fd: Fd) {
+        let task = tokio::task::spawn_local(self.clone().read(key, link, fd));
+        state.watch(link, task.abort_handle());
+    }
+
+    #[cfg(not(unix))]
+    fn start_reader(&self, _: &mut Shard, _: u32, _: u32, fd: Fd) {
+        match fd {}
+    }
+
+    /// Reads a stream until it ends or the session lets go of it.
+    #[cfg(unix)]
+    async fn read(self, key: u32, link: u32, fd: Fd) {
+        while let Ok(mut ready) = fd.readable().await {
+            let mut state = self.state.borrow_mut();
+            let mut buffer = std::mem::take(&mut state.read_buffer);
+            let (step, used) = read_once(&fd, &mut buffer);
+            if used < buffer.len() {
+                // A short read has emptied the socket: the next edge will say when to come back.
+                ready.clear_ready();
+            }
+            state.ctx.now = Instant::now();
+            let flow = match step {
+                ReadStep::Bytes(count) => {
+                    let bytes = buffer.get_mut(..count).unwrap_or_default();
+                    let keep = state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes));
+                    if keep == Some(true) {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                }
+                ReadStep::NotReady => ControlFlow::Continue(()),
+                ReadStep::End => {
+                    state.with(key, |session, ctx| session.on_stream_end(ctx, link));
+                    ControlFlow::Break(())
+                }
+            };
+            state.read_buffer = buffer;
+            let wake = state.has_work();
+            drop(state);
+            if wake {
+                self.queue.wake();
+            }
+            if flow.is_break() {
+                return;
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    async fn watch_writes(self, key: u32, link: u32, fd: Fd) {
+        while let Ok(mut ready) = fd.writable().await {
+            let mut state = self.state.borrow_mut();
+            state.ctx.now = Instant::now();
+            let done =
+                state.with(key, |session, ctx| session.on_writable(ctx, link)).unwrap_or(true);
+            let wake = state.has_work();
+            drop(state);
+            if wake {
+                self.queue.wake();
+            }
+            if done {
+                return;
+            }
+            ready.clear_ready();
+        }
+    }
+}
+
+#[cfg(unix)]
+enum ReadStep {
+    Bytes(usize),
+    NotReady,
+    End,
+}
+
+/// One `read`. Also says how much of the buffer was used, whatever the outcome.
+#[cfg(unix)]
+fn read_once(fd: &Fd, buffer: &mut [u8]) -> (ReadStep, usize) {
+    use rustix::io::Errno;
+    use std::os::fd::AsFd;
+    match rustix::io::read(fd.as_fd(), &mut *buffer) {
+        Ok(0) => (ReadStep::End, 0),
+        Ok(count) => (ReadStep::Bytes(count), count),
+        Err(Errno::AGAIN) => (ReadStep::NotReady, 0),
+        Err(Errno::INTR) => (ReadStep::NotReady, buffer.len()),
+        Err(_) => (ReadStep::End, 0),
+    }
+}
+
+/// Writes the rest of a WebSocket that its session has left, then waits for the peer to close if
+/// asked to. The stream closes when this ends.
+#[cfg(unix)]
+async fn linger(mut ws: WebSocket, wait: bool) {
+    use crate::transport::Flush;
+
+    let Stream::Fd(fd) = &mut ws.stream else { return };
+    let fd = fd.clone();
+    loop {
+        match ws.stream.flush(&mut ws.out, |_| {}) {
+            Ok(Flush::Drained) => break,
+            Ok(Flush::Blocked) => match fd.writable().await {
+                Ok(mut ready) => ready.clear_ready(),
+                Err(_) => return,
+            },
+            Err(_) => return,
+        }
+    }
+    if !wait {
+        return;
+    }
+    // Our close frame is the last thing we say. The peer answers it and closes; half-closing tells
+    // so even a peer whose frames we stopped reading in the middle.
+    if rustix::net::shutdown(&*fd, rustix::net::Shutdown::Write).is_err() {
+        return;
+    }
+    let mut buffer = vec![0; LINGER_BUFFER];
+    while let Ok(mut ready) = fd.readable().await {
+        let (step, used) = read_once(&fd, &mut buffer);
+        if used < buffer.len() {
+            ready.clear_ready();
+        }
+        if matches!(step, ReadStep::End) {
+            return;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn linger(_ws: WebSocket, _wait: bool) {}
+
+const TIMER_SLACK: std::time::Duration = std::time::Duration::from_millis(1);
+const LINGER_BUFFER: usize = 4096;
+const MAX_ORDINAL: usize = 1 << 16;
+/// Engine.IO error code "Session ID unknown".
+const UNKNOWN_SID: u8 = 1;

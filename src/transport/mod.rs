@@ -1,0 +1,18 @@
+//! What carries packets: streams, the WebSocket on top of one, the polling state, and the encoded
+//! packets that they share. Nothing here knows sessions' callers, rooms or namespaces.
+
+mod packet;
+mod polling;
+mod stream;
+#[cfg(unix)]
+mod takeover;
+mod websocket;
+mod write_queue;
+
+pub use packet::Packet;
+pub use polling::Polling;
+pub use stream::{BridgeFlow, Stream};
+#[cfg(unix)]
+pub use takeover::{duplicate, watch};
+pub use websocket::WebSocket;
+pub use write_queue::{Flush, WriteQueue};
