@@ -1,0 +1,355 @@
+"use strict";
+
+// A client: one connection of the engine, seen by Socket.IO. It turns what the
+// engine delivers into packets, routes them to the sockets of the namespaces that
+// the connection has joined, and writes encoded packets back to the engine.
+
+const debug = require("debug")("socket.io:client");
+const { PacketType } = require("socket.io-parser");
+const native = require("./native");
+const { runAlone } = require("./turns");
+
+/** Set once the client takes no more data from its connection. */
+const kDetached = Symbol("detached");
+/** The client's own handlers, to tell whether somebody has put others in their place. */
+const kOwn = Symbol("own handlers");
+
+class Client {
+  /**
+   * @param {import("./server").Server} server
+   * @param {object} conn a connection of the engine
+   */
+  constructor(server, conn) {
+    /** The connected sockets by id. */
+    this.sockets = new Map();
+    /** The connected sockets by the name of their namespace. */
+    this.nsps = new Map();
+    this.server = server;
+    this.conn = conn;
+    this.encoder = server.encoder;
+    /** The id of the connection: a secret between the client and the server. */
+    this.id = conn.id;
+    this[kDetached] = false;
+    this.setup();
+  }
+
+  /** The HTTP request that opened the connection. */
+  get request() {
+    return this.conn.request;
+  }
+
+  /**
+   * The decoder of this connection. It is made when first needed, because an
+   * engine that decodes by itself never needs it.
+   */
+  get decoder() {
+    const decoder = new this.server._parser.Decoder();
+    if (!this[kDetached]) {
+      decoder.on("decoded", this.ondecoded);
+    }
+    this.decoder = decoder;
+    return decoder;
+  }
+
+  set decoder(decoder) {
+    Object.defineProperty(this, "decoder", {
+      value: decoder,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+  }
+
+  /** Listens to the connection and gives it a limited time to join a namespace. */
+  setup() {
+    this.onclose = this.onclose.bind(this);
+    this.ondata = this.ondata.bind(this);
+    this.onerror = this.onerror.bind(this);
+    this.ondecoded = this.ondecoded.bind(this);
+
+    if (native.isNative(this.conn)) {
+      this.conn.receiver = this;
+      this[kOwn] = { ondata: this.ondata, ondecoded: this.ondecoded };
+      if (!native.isDefaultParser(this.server._parser)) {
+        this.conn.setRaw();
+      }
+    } else {
+      this.server._hasForeignConnections = true;
+      this.conn.on("data", this.ondata);
+    }
+    this.conn.on("error", this.onerror);
+    this.conn.on("close", this.onclose);
+
+    this.connectTimeout = setTimeout(closeIfIdle, this.server._connectTimeout, this);
+  }
+
+  /** Connects the client to a namespace, which a parent namespace may have to create. */
+  connect(name, auth = {}) {
+    if (this.server._nsps.has(name)) {
+      debug("connecting to namespace %s", name);
+      this.doConnect(name, auth);
+      return;
+    }
+    this.server._checkNamespace(name, auth, (nsp) => {
+      if (nsp) {
+        this.doConnect(name, auth);
+        return;
+      }
+      debug("connection to namespace %s was denied", name);
+      this._packet({
+        type: PacketType.CONNECT_ERROR,
+        nsp: name,
+        data: { message: "Invalid namespace" },
+      });
+    });
+  }
+
+  /** Connects the client to a namespace that exists. */
+  doConnect(name, auth) {
+    const nsp = this.server.of(name);
+    nsp._add(this, auth, (socket) => {
+      this.sockets.set(socket.id, socket);
+      this.nsps.set(nsp.name, socket);
+      clearConnectTimeout(this);
+    });
+  }
+
+  /** Disconnects every socket of the client, then closes the connection. */
+  _disconnect() {
+    for (const socket of this.sockets.values()) {
+      socket.disconnect();
+    }
+    this.sockets.clear();
+    this.close();
+  }
+
+  /** Forgets a socket that has left its namespace. */
+  _remove(socket) {
+    const known = this.sockets.get(socket.id);
+    if (!known) {
+      debug("nothing to remove for socket %s", socket.id);
+      return;
+    }
+    this.sockets.delete(socket.id);
+    this.nsps.delete(known.nsp.name);
+  }
+
+  /** Closes the connection; its sockets hear of it at once. */
+  close() {
+    if (this.conn.readyState === "open") {
+      debug("forcing the connection %s to close", this.id);
+      this.conn.close();
+      this.onclose("forced server close");
+    }
+  }
+
+  /** Encodes a packet and writes it. */
+  _packet(packet, opts = {}) {
+    if (this.conn.readyState !== "open") {
+      debug("ignoring packet write %j", packet);
+      return;
+    }
+    if (!opts.preEncoded && canSendShort(this) && native.sendPacket(this.conn, packet, opts)) {
+      return;
+    }
+    // Old adapters hand over what they have encoded themselves.
+    const encoded = opts.preEncoded ? packet : this.encoder.encode(packet);
+    this.writeToEngine(encoded, opts);
+  }
+
+  /**
+   * Writes encoded packets to the connection. Adapters call this once for every
+   * recipient of a broadcast, with the same two objects.
+   */
+  writeToEngine(encodedPackets, opts) {
+    const { conn } = this;
+    if (canWriteShort(this)) {
+      native.writeEncoded(conn, encodedPackets, opts);
+      return;
+    }
+    if (opts.volatile && !conn.transport.writable) {
+      debug("volatile packet discarded: the transport is not writable now");
+      return;
+    }
+    if (!Array.isArray(encodedPackets)) {
+      conn.write(encodedPackets, opts);
+      return;
+    }
+    for (let i = 0; i < encodedPackets.length; i++) {
+      conn.write(encodedPackets[i], opts);
+    }
+  }
+
+  /** Takes a message of the connection. */
+  ondata(data) {
+    try {
+      this.decoder.add(data);
+    } catch (err) {
+      debug("invalid packet format: %s", err.message);
+      this.onerror(err);
+    }
+  }
+
+  /** Takes packets that the native core has decoded, of one read. */
+  onpackets(wave, alone) {
+    const { ordinals } = this.conn;
+    const pristine = isPristine(this);
+    for (const { ordinal, isAck, id, args, attachments } of wave) {
+      const socket = ordinals[ordinal];
+      if (socket === undefined) {
+        continue;
+      }
+      let data = args;
+      let type = isAck ? PacketType.ACK : PacketType.EVENT;
+      if (attachments !== undefined) {
+        type = isAck ? PacketType.BINARY_ACK : PacketType.BINARY_EVENT;
+        try {
+          data = native.reconstruct(args, attachments);
+        } catch (err) {
+          this.onerror(err);
+          return;
+        }
+      }
+      const packet = { type, nsp: socket.nsp.name, id: id === -1 ? undefined : id, data };
+      if (!pristine) {
+        this.ondecoded(packet);
+      } else if (alone) {
+        process.nextTick(runAlone, socket, packet);
+      } else {
+        process.nextTick(deliver, socket, packet);
+      }
+    }
+  }
+
+  /** Encodes a packet that the native core has decoded, for those who want to see it raw. */
+  encodeDecoded({ ordinal, isAck, id, args, attachments }) {
+    const socket = this.conn.ordinals[ordinal];
+    if (socket === undefined) {
+      return [];
+    }
+    const packet = {
+      type: isAck ? PacketType.ACK : PacketType.EVENT,
+      nsp: socket.nsp.name,
+      data: attachments === undefined ? args : native.reconstruct(args, attachments),
+    };
+    if (id !== -1) {
+      packet.id = id;
+    }
+    return this.encoder.encode(packet);
+  }
+
+  /** Takes a decoded packet. */
+  ondecoded(packet) {
+    const { namespace, authPayload } = this._parseNamespace(packet);
+    const socket = this.nsps.get(namespace);
+    const isConnect = packet.type === PacketType.CONNECT;
+    if (!socket && isConnect) {
+      this.connect(namespace, authPayload);
+    } else if (socket && !isConnect && packet.type !== PacketType.CONNECT_ERROR) {
+      process.nextTick(deliver, socket, packet);
+    } else {
+      debug("invalid state (packet type: %s)", packet.type);
+      this.close();
+    }
+  }
+
+  /**
+   * Reads the namespace and the authentication data of a packet. Clients of the
+   * third protocol send the latter as the query of the former.
+   */
+  _parseNamespace(packet) {
+    if (this.conn.protocol !== 3) {
+      return { namespace: packet.nsp, authPayload: packet.data };
+    }
+    const url = new URL(packet.nsp, "https://localhost");
+    const authPayload = Object.create(null);
+    for (const [key, value] of url.searchParams) {
+      authPayload[key] = value;
+    }
+    return { namespace: url.pathname, authPayload };
+  }
+
+  /** Takes an error of the connection, or of decoding what came over it. */
+  onerror(err) {
+    for (const socket of this.sockets.values()) {
+      socket._onerror(err);
+    }
+    this.conn.close();
+  }
+
+  /** Takes the end of the connection. */
+  onclose(reason, description) {
+    debug("client %s closed with reason %s", this.id, reason);
+    // The sockets are told now: a later "close" of the connection is not news.
+    this.destroy();
+    for (const socket of this.sockets.values()) {
+      socket._onclose(reason, description);
+    }
+    this.sockets.clear();
+    if (hasDecoder(this)) {
+      this.decoder.destroy();
+    }
+  }
+
+  /** Stops listening to the connection. */
+  destroy() {
+    this.conn.removeListener("data", this.ondata);
+    if (this.conn.receiver === this) {
+      this.conn.receiver = null;
+    }
+    this.conn.removeListener("error", this.onerror);
+    this.conn.removeListener("close", this.onclose);
+    this[kDetached] = true;
+    if (hasDecoder(this)) {
+      this.decoder.removeListener("decoded", this.ondecoded);
+    }
+    clearConnectTimeout(this);
+  }
+}
+
+function deliver(socket, packet) {
+  socket._onpacket(packet);
+}
+
+function closeIfIdle(client) {
+  if (client.nsps.size === 0) {
+    debug("client %s has not joined a namespace in time", client.id);
+    client.close();
+  }
+}
+
+function clearConnectTimeout(client) {
+  if (client.connectTimeout) {
+    clearTimeout(client.connectTimeout);
+    client.connectTimeout = undefined;
+  }
+}
+
+/** True while nobody has replaced what takes packets on this client. */
+function isPristine(client) {
+  const own = client[kOwn];
+  return client.ondata === own.ondata && client.ondecoded === own.ondecoded;
+}
+
+/** True when the connection lives in the native core and nobody watches what is written to it. */
+function canWriteShort(client) {
+  return client[kOwn] !== undefined && client.conn.isPlainWriter();
+}
+
+/** True when, besides, nobody has replaced how packets are encoded. */
+function canSendShort(client) {
+  return (
+    client[kOwn] !== undefined &&
+    client.writeToEngine === pristineWrite &&
+    native.isDefaultEncoder(client.encoder) &&
+    client.conn.isPlainWriter()
+  );
+}
+
+function hasDecoder(client) {
+  return Object.prototype.hasOwnProperty.call(client, "decoder");
+}
+
+const pristineWrite = Client.prototype.writeToEngine;
+
+module.exports = { Client };

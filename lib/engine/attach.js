@@ -1,0 +1,51 @@
+"use strict";
+
+// Hooks the engine into an http server, beside whatever else the server does.
+
+const debug = require("debug")("engine");
+
+/**
+ * @param {import("./server").Server} engine
+ * @param {import("http").Server} httpServer
+ * @param {object} [options] `path`, `addTrailingSlash`, `destroyUpgrade`, `destroyUpgradeTimeout`
+ */
+function attach(engine, httpServer, options = {}) {
+  const path = engine._computePath(options);
+  const destroyTimeout = options.destroyUpgradeTimeout || 1000;
+  const concerns = (req) => req.url.startsWith(path);
+
+  // Requests of the engine must not reach the application, all others must, unchanged.
+  const others = httpServer.listeners("request").slice();
+  httpServer.removeAllListeners("request");
+  httpServer.on("close", () => engine.close());
+  httpServer.on("listening", () => engine.init());
+  httpServer.on("request", (req, res) => {
+    if (concerns(req)) {
+      debug('intercepting request for path "%s"', path);
+      engine.handleRequest(req, res);
+      return;
+    }
+    for (const listener of others) {
+      listener.call(httpServer, req, res);
+    }
+  });
+
+  if (!engine.opts.transports.includes("websocket")) {
+    return;
+  }
+  httpServer.on("upgrade", (req, socket, head) => {
+    if (concerns(req)) {
+      engine.handleUpgrade(req, socket, head);
+    } else if (options.destroyUpgrade !== false) {
+      // Another listener may want it. If none has answered after a while, nobody does.
+      setTimeout(() => {
+        if (socket.writable && socket.bytesWritten <= 0) {
+          socket.on("error", (err) => debug("error while destroying upgrade: %s", err.message));
+          socket.end();
+        }
+      }, destroyTimeout);
+    }
+  });
+}
+
+module.exports = { attach };

@@ -1,0 +1,188 @@
+"use strict";
+
+// A stream whose WebSocket lives in the native core. Its file descriptor is taken
+// over where there is one; else its bytes are passed through ("bridged").
+
+const net = require("net");
+const { core, links, ref, unref } = require("../dispatch");
+
+class Link {
+  /**
+   * @param {import("stream").Duplex} socket the stream of an upgrade request
+   * @param {Buffer} head what was read behind the request
+   */
+  constructor(socket, head) {
+    this.id = core.link();
+    this.socket = socket;
+    this.handle = -1;
+    this.gone = false;
+    this.bridged = !canTakeOver(socket);
+    this.head = head;
+    links.set(this.id, this);
+    ref();
+    socket.on("error", noop);
+    socket.on("close", () => this._onSocketClose());
+  }
+
+  /**
+   * Completes the handshake in the core.
+   * @param {string} response the HTTP answer
+   * @param {(options: object) => number|void} open calls into the core
+   * @returns {number|void} what `open` returned
+   */
+  start(response, open) {
+    const { socket } = this;
+    const options = { id: this.id, response };
+    if (this.bridged) {
+      if (this.head.length > 0) {
+        options.head = this.head;
+      }
+      const result = open(options);
+      this.head = undefined;
+      return result;
+    }
+    socket._handle.readStop();
+    socket.pause();
+    options.head = drain(socket, this.head);
+    options.fd = socket._handle.fd;
+    const result = open(options);
+    this.head = undefined;
+    detach(socket, Buffer.byteLength(response));
+    return result;
+  }
+
+  /** Names the session that the stream serves; a bridged stream starts to flow. */
+  bind(handle) {
+    this.handle = handle;
+    if (this.bridged) {
+      const { socket } = this;
+      socket.on("data", (chunk) => core.bridgeData(handle, this.id, chunk));
+      socket.on("end", () => core.bridgeEnd(handle, this.id));
+      socket.resume();
+    }
+  }
+
+  /** Writes bytes of the core to a bridged stream. */
+  write(data) {
+    const { socket, handle, id } = this;
+    if (!socket.destroyed && socket.writable) {
+      socket.write(data, () => core.bridgeWritten(handle, id));
+    }
+  }
+
+  /** Ends a bridged stream; a peer that does not close is dropped. */
+  end() {
+    const { socket } = this;
+    if (socket.destroyed) {
+      return;
+    }
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+  }
+
+  /** Drops the connection at once. */
+  destroy() {
+    if (this.gone) {
+      return;
+    }
+    if (this.bridged) {
+      this.socket.destroy();
+    } else {
+      core.kill(this.handle, this.id);
+    }
+  }
+
+  /** The core has closed the descriptor: Node's socket may say so now. */
+  onGone() {
+    if (!this.gone) {
+      this._forget();
+      this.socket.destroy();
+    }
+  }
+
+  _onSocketClose() {
+    if (this.gone) {
+      return;
+    }
+    if (this.bridged) {
+      core.bridgeEnd(this.handle, this.id);
+      this._forget();
+    } else if (this.handle !== -1) {
+      // Somebody destroyed Node's socket: the connection goes with it.
+      core.kill(this.handle, this.id);
+    } else {
+      this._forget();
+    }
+  }
+
+  _forget() {
+    this.gone = true;
+    links.delete(this.id);
+    unref();
+  }
+}
+
+/** True for a plain TCP or unix socket with nothing left to write. */
+function canTakeOver(socket) {
+  return (
+    process.platform !== "win32" &&
+    socket instanceof net.Socket &&
+    !socket.encrypted &&
+    socket._handle != null &&
+    typeof socket._handle.fd === "number" &&
+    socket._handle.fd >= 0 &&
+    typeof socket._handle.readStop === "function" &&
+    socket.writableLength === 0 &&
+    !socket.destroyed
+  );
+}
+
+/** Everything that was read from the stream but not consumed. */
+function drain(socket, head) {
+  let chunk = socket.read();
+  if (chunk === null) {
+    return head.length > 0 ? head : undefined;
+  }
+  const chunks = [head];
+  while (chunk !== null) {
+    chunks.push(chunk);
+    chunk = socket.read();
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * Takes the descriptor from Node's socket without ending the socket object: it goes on to count
+ * as a connection of its server, keeps its addresses, and emits `close` when we say so.
+ */
+function detach(socket, written) {
+  const handle = socket._handle;
+  const { localAddress, localPort, localFamily } = socket;
+  // Node caches the peer's address when it is first read, but not our own.
+  void socket.remoteAddress;
+  Object.defineProperties(socket, {
+    localAddress: { value: localAddress, configurable: true, writable: true },
+    localPort: { value: localPort, configurable: true, writable: true },
+    localFamily: { value: localFamily, configurable: true, writable: true },
+    // Others who look after upgrade requests take an unwritten socket for an unclaimed one.
+    bytesWritten: { value: written, configurable: true, writable: true },
+    // There is no half-closing any more: who ends the socket wants the connection gone.
+    end: { value: endDetached, configurable: true, writable: true },
+  });
+  socket._handle = null;
+  handle.onread = noop;
+  handle.close();
+}
+
+function endDetached() {
+  return this.destroy();
+}
+
+function noop() {}
+
+/** As long as the core waits for the peer's close frame. */
+const CLOSE_TIMEOUT = 30_000;
+
+module.exports = { Link };

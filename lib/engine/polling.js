@@ -1,0 +1,245 @@
+"use strict";
+
+// The HTTP long-polling transport's handle: turns Node's requests into calls of the
+// native core, and the core's answers into responses.
+
+const zlib = require("zlib");
+const accepts = require("accepts");
+const { addRequest, core } = require("../dispatch");
+const { Transport } = require("./transport");
+
+class Polling extends Transport {
+  /**
+   * @param {import("http").IncomingMessage} req
+   * @param {import("./server").Server} server
+   */
+  constructor(req, server) {
+    super(req);
+    this.server = server;
+    /** Milliseconds that closing waits for the client's next GET. */
+    this.closeTimeout = 30_000;
+    this.maxHttpBufferSize = 1e6;
+    this.httpCompression = undefined;
+    /** The GET that waits, and its response. */
+    this.req = null;
+    this.res = null;
+    /** The POST that is being read, and its response. */
+    this.dataReq = null;
+    this.dataRes = null;
+    const { j } = req._query;
+    this.jsonp = typeof j === "string" ? j.replace(/[^0-9]/g, "") : undefined;
+    if (this.jsonp !== undefined) {
+      this.supportsBinary = false;
+    }
+    this._consumed = false;
+  }
+
+  get name() {
+    return "polling";
+  }
+
+  static get upgradesTo() {
+    return ["websocket"];
+  }
+
+  /** True while a GET waits that nothing was written to yet. */
+  get writable() {
+    return this.readyState === "open" && this.req !== null && !this.conn?.hasWritten();
+  }
+
+  onRequest(req) {
+    const { res } = req;
+    // The response must not keep the request alive, or the other way round, once both are done.
+    req.res = null;
+    if (req.method === "GET") {
+      this.onPollRequest(req, res);
+    } else if (req.method === "POST") {
+      this.onDataRequest(req, res);
+    } else {
+      res.writeHead(500);
+      res.end();
+    }
+  }
+
+  /** Takes a GET. */
+  onPollRequest(req, res) {
+    const { handle } = this.conn;
+    const first = this.req === null;
+    const poll = {
+      done: false,
+      respond: (status, kind, body) => {
+        poll.done = true;
+        if (first) {
+          this.req = null;
+          this.res = null;
+        }
+        this._respond(req, res, status, kind, body);
+      },
+    };
+    const id = addRequest(poll);
+    if (first) {
+      this.req = req;
+      this.res = res;
+    }
+    req.once("close", () => {
+      if (!poll.done) {
+        core.abortPoll(handle, id);
+      }
+    });
+    core.poll(handle, id);
+    if (this.listenerCount("ready") > 0) {
+      this.emit("ready");
+    }
+  }
+
+  /** Takes a POST. */
+  onDataRequest(req, res) {
+    if (this.dataReq !== null) {
+      this.onError("data request overlap from client");
+      return refuse(res, 400);
+    }
+    const isBinary = req.headers["content-type"] === "application/octet-stream";
+    if (isBinary && this.protocol === 4) {
+      this.onError("invalid content");
+      return refuse(res, 400);
+    }
+    this.dataReq = req;
+    this.dataRes = res;
+    const chunks = [];
+    let length = 0;
+    let refused = false;
+    const done = () => {
+      req.removeListener("data", onData);
+      req.removeListener("end", onEnd);
+      req.removeListener("close", onClose);
+      this.dataReq = null;
+      this.dataRes = null;
+    };
+    const onData = (chunk) => {
+      length += chunk.length;
+      if (length > this.maxHttpBufferSize && !refused) {
+        refused = true;
+        done();
+        res.writeHead(413);
+        res.end();
+        return;
+      }
+      chunks.push(chunk);
+    };
+    const onClose = () => {
+      done();
+      this.onError("data request connection closed prematurely");
+    };
+    const onEnd = () => {
+      req.removeListener("close", onClose);
+      const id = addRequest({
+        respond: (status, kind, body) => {
+          done();
+          this._respond(req, res, status, kind, body);
+        },
+      });
+      core.post(this.conn.handle, id, Buffer.concat(chunks), isBinary);
+    };
+    req.on("close", onClose);
+    req.on("data", onData);
+    req.on("end", onEnd);
+  }
+
+  /** Headers of every answer. Listeners of `headers` may change them. */
+  headers(req, headers = {}) {
+    const agent = req.headers["user-agent"];
+    if (agent && (agent.includes(";MSIE") || agent.includes("Trident/"))) {
+      headers["X-XSS-Protection"] = "0";
+    }
+    headers["cache-control"] = "no-store";
+    this.emit("headers", headers, req);
+    return headers;
+  }
+
+  doClose(fn) {
+    const { conn, discarded } = this;
+    if (this.dataReq !== null) {
+      this.dataReq.destroy();
+    }
+    // A GET that was written to in this tick is as good as answered.
+    const closesNow = discarded || (this.req !== null && !conn.hasWritten());
+    core.close(conn.handle, discarded);
+    if (closesNow) {
+      fn();
+    } else if (this.closeTimeout !== DEFAULT_CLOSE_TIMEOUT) {
+      core.setCloseTimeout(conn.handle, this.closeTimeout);
+    }
+  }
+
+  _respond(req, res, status, kind, body) {
+    switch (kind) {
+      case BODY_TEXT:
+      case BODY_BINARY:
+        return this._write(req, res, body, true);
+      case BODY_TEXT_PLAIN:
+      case BODY_BINARY_PLAIN:
+        return this._write(req, res, body, false);
+      case BODY_OK:
+        res.writeHead(
+          200,
+          this.headers(req, { "Content-Type": "text/html", "Content-Length": 2 })
+        );
+        res.end("ok");
+        return;
+      case BODY_ERROR:
+        return this.server.abortRequest(req, res, body);
+      default:
+        return refuse(res, status);
+    }
+  }
+
+  _write(req, res, body, mayCompress) {
+    const isText = typeof body === "string";
+    const headers = {
+      "Content-Type": isText ? "text/plain; charset=UTF-8" : "application/octet-stream",
+    };
+    const length = isText ? Buffer.byteLength(body) : body.length;
+    const encoding = mayCompress && this._encodingFor(req, length);
+    if (!encoding) {
+      headers["Content-Length"] = length;
+      res.writeHead(200, this.headers(req, headers));
+      res.end(body);
+      return;
+    }
+    headers["Content-Encoding"] = encoding;
+    res.writeHead(200, this.headers(req, headers));
+    const stream =
+      encoding === "gzip"
+        ? zlib.createGzip(this.httpCompression)
+        : zlib.createDeflate(this.httpCompression);
+    stream.on("error", () => res.destroy());
+    stream.pipe(res);
+    stream.end(body);
+  }
+
+  /** The content encoding to use, if the answer is worth compressing. */
+  _encodingFor(req, length) {
+    const { httpCompression } = this;
+    if (!httpCompression || length < httpCompression.threshold) {
+      return undefined;
+    }
+    return accepts(req).encodings(["gzip", "deflate"]) || undefined;
+  }
+}
+
+function refuse(res, status) {
+  res.writeHead(status);
+  res.end();
+}
+
+/** Kinds of bodies: the table is in src/event.rs. */
+const BODY_TEXT = 1;
+const BODY_BINARY = 2;
+const BODY_OK = 3;
+const BODY_ERROR = 4;
+const BODY_TEXT_PLAIN = 5;
+const BODY_BINARY_PLAIN = 6;
+
+const DEFAULT_CLOSE_TIMEOUT = 30_000;
+
+module.exports = { Polling };

@@ -1,0 +1,421 @@
+"use strict";
+
+// The engine's server: `io.engine`. Decides which requests may open or continue a
+// connection, runs middlewares, and hands what is sound to the transports.
+
+const { EventEmitter } = require("events");
+const debug = require("debug")("engine");
+const cookie = require("cookie");
+const { core } = require("../dispatch");
+const { createIdGenerator } = require("../base64id");
+const { attach } = require("./attach");
+const { errorMessages, errors } = require("./errors");
+const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
+const { Link } = require("./link");
+const { Polling } = require("./polling");
+const { Socket } = require("./socket");
+const { UpgradeResponse } = require("./upgrade-response");
+const { WebSocket } = require("./websocket");
+const { defineOptions } = require("./options");
+
+const generateId = createIdGenerator();
+
+class Server extends EventEmitter {
+  /** @param {object} [opts] options of the engine */
+  constructor(opts = {}) {
+    super();
+    /** Connections by session id. */
+    this.clients = {};
+    this.clientsCount = 0;
+    this.middlewares = [];
+    this.opts = defineOptions(opts, (ioThreads) => core.createEngine(ioThreads));
+    this._engine = this.opts[defineOptions.engine];
+    if (this.opts.cors) {
+      this.use(require("cors")(this.opts.cors));
+    }
+    this.init();
+  }
+
+  static errors = errors;
+  static errorMessages = errorMessages;
+
+  /** Prepares for WebSocket connections; again when the http server listens again. */
+  init() {
+    this._closed = false;
+  }
+
+  /** Refuses new WebSocket connections. */
+  cleanup() {
+    this._closed = true;
+  }
+
+  /** Serves the requests of an http server that concern the engine. */
+  attach(httpServer, options) {
+    attach(this, httpServer, options);
+  }
+
+  /**
+   * Adds a middleware for every request of the engine, upgrades included.
+   * @param {(req, res, next: (err?: any) => void) => void} fn
+   */
+  use(fn) {
+    this.middlewares.push(fn);
+  }
+
+  /** Transports that a client on `transport` may upgrade to. */
+  upgrades(transport) {
+    if (!this.opts.allowUpgrades || transport !== "polling") {
+      return [];
+    }
+    return Polling.upgradesTo.filter((name) => this.opts.transports.includes(name));
+  }
+
+  /** The path that requests have to start with. */
+  _computePath(options) {
+    let path = (options.path || "/engine.io").replace(/\/$/, "");
+    if (options.addTrailingSlash !== false) {
+      path += "/";
+    }
+    return path;
+  }
+
+  /** Makes the secret id of a new connection. May be replaced; may return a promise. */
+  generateId(_req) {
+    return generateId();
+  }
+
+  /** Reads the query of a request, unless somebody has. */
+  prepare(req) {
+    if (!req._query) {
+      req._query = Object.fromEntries(new URL(req.url, "https://socket.io").searchParams);
+    }
+  }
+
+  /** True while somebody wants to know of each write. */
+  watchesWrites() {
+    return this.listenerCount("flush") > 0 || this.listenerCount("drain") > 0;
+  }
+
+  /**
+   * Decides whether a request may go on.
+   * @param {(code?: number, context?: object) => void} fn without arguments: it may
+   */
+  verify(req, upgrade, fn) {
+    const { transport, sid } = req._query;
+    if (!this.opts.transports.includes(transport) || transport === "webtransport") {
+      debug('unknown transport "%s"', transport);
+      return fn(errors.UNKNOWN_TRANSPORT, { transport });
+    }
+    const { origin } = req.headers;
+    if (origin !== undefined && hasInvalidCharacter(origin)) {
+      req.headers.origin = null;
+      debug("origin header invalid");
+      return fn(errors.BAD_REQUEST, { name: "INVALID_ORIGIN", origin });
+    }
+    if (sid) {
+      return this._verifyKnown(req, upgrade, fn);
+    }
+    if (req.method !== "GET") {
+      return fn(errors.BAD_HANDSHAKE_METHOD, { method: req.method });
+    }
+    if (transport === "websocket" && !upgrade) {
+      debug("invalid transport upgrade");
+      return fn(errors.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR" });
+    }
+    if (!this.opts.allowRequest) {
+      return fn();
+    }
+    return this.opts.allowRequest(req, (message, success) => {
+      if (success) {
+        fn();
+      } else {
+        fn(errors.FORBIDDEN, { message });
+      }
+    });
+  }
+
+  _verifyKnown(req, upgrade, fn) {
+    const { transport, sid } = req._query;
+    const conn = Object.hasOwn(this.clients, sid) ? this.clients[sid] : undefined;
+    if (!conn) {
+      debug('unknown sid "%s"', sid);
+      return fn(errors.UNKNOWN_SID, { sid });
+    }
+    const previousTransport = conn.transport.name;
+    if (!upgrade && previousTransport !== transport) {
+      debug("bad request: unexpected transport without upgrade");
+      return fn(errors.BAD_REQUEST, { name: "TRANSPORT_MISMATCH", transport, previousTransport });
+    }
+    const protocol = protocolOf(req);
+    if (protocol !== conn.protocol) {
+      return fn(errors.BAD_REQUEST, {
+        name: "PROTOCOL_MISMATCH",
+        protocol,
+        previousProtocol: conn.protocol,
+      });
+    }
+    return fn();
+  }
+
+  /** Serves an HTTP request. */
+  handleRequest(req, res) {
+    debug('handling "%s" http request "%s"', req.method, req.url);
+    this.prepare(req);
+    req.res = res;
+    const onVerified = (code, context) => {
+      if (code !== undefined) {
+        this._report(req, code, context);
+        this.abortRequest(req, res, code, context);
+      } else if (req._query.sid) {
+        debug("setting new request for existing client");
+        this.clients[req._query.sid].transport.onRequest(req);
+      } else {
+        this.handshake(req._query.transport, req, (code, context) =>
+          this.abortRequest(req, res, code, context)
+        );
+      }
+    };
+    this._applyMiddlewares(req, res, (err) => {
+      if (err) {
+        onVerified(errors.BAD_REQUEST, { name: "MIDDLEWARE_FAILURE" });
+      } else {
+        this.verify(req, false, onVerified);
+      }
+    });
+  }
+
+  /** Serves an upgrade request. */
+  handleUpgrade(req, socket, head) {
+    this.prepare(req);
+    const res = new UpgradeResponse(req, socket);
+    const onVerified = (code, context) => {
+      if (code !== undefined) {
+        this._report(req, code, context);
+        abortUpgrade(socket, code, context);
+        return;
+      }
+      res.writeHead();
+      this._upgrade(req, socket, head, res);
+    };
+    this._applyMiddlewares(req, res, (err) => {
+      if (err) {
+        onVerified(errors.BAD_REQUEST, { name: "MIDDLEWARE_FAILURE" });
+      } else {
+        this.verify(req, true, onVerified);
+      }
+    });
+  }
+
+  /**
+   * Opens a connection.
+   * @param {string} transportName
+   * @param {import("http").IncomingMessage} req
+   * @param {(code: number, context?: object) => void} closeConnection refuses the request
+   */
+  async handshake(transportName, req, closeConnection) {
+    const refuse = (code, context) => {
+      this._report(req, code, context);
+      closeConnection(code, context);
+    };
+    const protocol = protocolOf(req);
+    if (protocol === 3 && !this.opts.allowEIO3) {
+      debug("unsupported protocol version");
+      return refuse(errors.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
+    }
+    let id;
+    try {
+      id = await this.generateId(req);
+    } catch (error) {
+      debug("error while generating an id");
+      return refuse(errors.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
+    }
+    debug('handshaking client "%s"', id);
+    let transport;
+    try {
+      transport = this.createTransport(transportName, req);
+    } catch (error) {
+      debug('error handshaking to transport "%s"', transportName);
+      return refuse(errors.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
+    }
+    const conn = new Socket(id, this, transport, req, protocol);
+    const open = JSON.stringify({
+      sid: id,
+      upgrades: conn.getAvailableUpgrades(),
+      pingInterval: this.opts.pingInterval,
+      pingTimeout: this.opts.pingTimeout,
+      maxPayload: this.opts.maxHttpBufferSize,
+    });
+    if (transportName === "websocket") {
+      const { link } = transport;
+      const { response } = req[kUpgrade];
+      delete req[kUpgrade];
+      conn.attach(
+        link.start(response, (options) =>
+          core.openWebSocket(this._engine, open, protocol, options)
+        )
+      );
+    } else {
+      const { supportsBinary, jsonp } = transport;
+      conn.attach(core.openPolling(this._engine, open, protocol, supportsBinary, jsonp));
+      transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));
+    }
+    if (this.opts.initialPacket) {
+      conn.sendPacket("message", this.opts.initialPacket);
+    }
+    transport.onRequest(req);
+    this.clients[id] = conn;
+    this.clientsCount++;
+    conn.once("close", () => {
+      delete this.clients[id];
+      this.clientsCount--;
+    });
+    this.emit("connection", conn);
+    return transport;
+  }
+
+  /** Makes the handle of a transport. */
+  createTransport(name, req) {
+    if (name === "websocket") {
+      const { link, subprotocol } = req[kUpgrade];
+      return new WebSocket(req, link, subprotocol);
+    }
+    const transport = new Polling(req, this);
+    transport.maxHttpBufferSize = this.opts.maxHttpBufferSize;
+    transport.httpCompression = this.opts.httpCompression;
+    return transport;
+  }
+
+  /** Closes all connections and drops what they had not written. */
+  close() {
+    debug("closing all open clients");
+    for (const id of Object.keys(this.clients)) {
+      this.clients[id].close(true);
+    }
+    this.cleanup();
+    return this;
+  }
+
+  /** Answers an HTTP request with an error of the protocol. */
+  abortRequest(req, res, code, context) {
+    if (res.headersSent) {
+      res.end();
+      return;
+    }
+    const status = code === errors.FORBIDDEN ? 403 : 400;
+    const message = context?.message ?? errorMessages[code];
+    res.writeHead(status, { "Content-Type": "application/json" });
+    res.end(JSON.stringify({ code, message }));
+  }
+
+  _applyMiddlewares(req, res, done) {
+    if (this.middlewares.length === 0) {
+      done();
+      return;
+    }
+    runAll(this.middlewares, req, res).then(() => done(), done);
+  }
+
+  _upgrade(req, socket, head, res) {
+    if (this._closed) {
+      return endWith(socket, refusal(503, "Service Unavailable", "Service Unavailable"));
+    }
+    const fault = findFault(req);
+    if (fault) {
+      const reason = fault.status === 405 ? "Method Not Allowed" : "Bad Request";
+      return endWith(socket, refusal(fault.status, reason, fault.message, fault.headers));
+    }
+    const headers = res.extraHeaders;
+    if (!req._query.sid) {
+      this.emit("initial_headers", headers, req);
+    }
+    this.emit("headers", headers, req);
+    const subprotocol = chooseSubprotocol(req);
+    const response = accept(req, subprotocol, headers);
+    const { sid, transport } = req._query;
+    const conn = sid === undefined ? undefined : this.clients[sid];
+    const takes = transport === "websocket" && (!sid || canUpgrade(conn));
+    if (!takes) {
+      debug("the connection cannot take this WebSocket");
+      return endWith(socket, Buffer.concat([Buffer.from(response), EMPTY_CLOSE_FRAME]));
+    }
+    socket.setTimeout?.(0);
+    socket.setNoDelay?.(true);
+    const link = new Link(socket, head);
+    req[kUpgrade] = { link, response, subprotocol };
+    if (sid) {
+      debug("upgrading existing transport");
+      const transport = this.createTransport("websocket", req);
+      delete req[kUpgrade];
+      link.start(response, (options) => core.probe(conn.handle, options));
+      conn.startUpgrade(transport);
+    } else {
+      this.handshake("websocket", req, (code, context) => abortUpgrade(socket, code, context));
+    }
+    return undefined;
+  }
+
+  _onHeaders(headers, req, id) {
+    if (!req._query.sid) {
+      const { cookie: options } = this.opts;
+      if (options) {
+        headers["Set-Cookie"] = [cookie.serialize(options.name, id, options)];
+      }
+      this.emit("initial_headers", headers, req);
+    }
+    this.emit("headers", headers, req);
+  }
+
+  _report(req, code, context) {
+    this.emit("connection_error", { req, code, message: errorMessages[code], context });
+  }
+}
+
+/** Runs middlewares one after the other, each at least a microtask after the one before. */
+async function runAll(middlewares, req, res) {
+  await undefined;
+  for (const middleware of middlewares) {
+    await new Promise((resolve, reject) => {
+      const result = middleware(req, res, (err) => (err ? reject(err) : resolve()));
+      // An async middleware that fails has failed, even if it never calls next().
+      result?.catch?.(reject);
+    });
+  }
+}
+
+function canUpgrade(conn) {
+  return (
+    conn !== undefined && conn.readyState === "open" && !conn.upgrading && !conn.upgraded
+  );
+}
+
+function protocolOf(req) {
+  return req._query.EIO === "4" ? 4 : 3;
+}
+
+function abortUpgrade(socket, code, context = {}) {
+  socket.on("error", noop);
+  if (socket.writable) {
+    const message = context.message || errorMessages[code];
+    socket.write(refusal(400, "Bad Request", message));
+  }
+  socket.destroy();
+}
+
+function endWith(socket, data) {
+  socket.on("error", noop);
+  socket.once("finish", () => socket.destroy());
+  socket.end(data);
+}
+
+/** A character that a header may not have: the tab is allowed, as is all from 128 on. */
+function hasInvalidCharacter(text) {
+  return /[\0-\b\n-\x1f\x7f]/.test(text);
+}
+
+function noop() {}
+
+const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
+/** What an upgrade request brings to its transport. */
+const kUpgrade = Symbol("upgrade");
+
+module.exports = { Server };

@@ -1,0 +1,86 @@
+"use strict";
+
+// The WebSocket transport's handle, and what users know as `transport.socket`.
+
+const { EventEmitter } = require("events");
+const { core } = require("../dispatch");
+const { Transport } = require("./transport");
+
+class WebSocket extends Transport {
+  /**
+   * @param {import("http").IncomingMessage} req
+   * @param {import("./link").Link} link the stream
+   * @param {string} subprotocol the one that was agreed on, or ""
+   */
+  constructor(req, link, subprotocol) {
+    super(req);
+    this.link = link;
+    this._subprotocol = subprotocol;
+  }
+
+  get name() {
+    return "websocket";
+  }
+
+  get handlesUpgrades() {
+    return true;
+  }
+
+  /** False from a write until the end of the tick. */
+  get writable() {
+    const { conn } = this;
+    return this.readyState === "open" && conn !== null && !conn.hasWritten();
+  }
+
+  /** A view of the connection for code that expects the object of the `ws` package. */
+  get socket() {
+    const socket = new SocketView(this);
+    Object.defineProperty(this, "socket", { value: socket, configurable: true, writable: true });
+    return socket;
+  }
+
+  doClose(fn) {
+    core.close(this.conn.handle, this.discarded);
+    fn();
+  }
+}
+
+/** Stands for the `ws` WebSocket where users reach for it. */
+class SocketView extends EventEmitter {
+  constructor(transport) {
+    super();
+    this._transport = transport;
+    this.extensions = "";
+    this._extensions = {};
+    this.protocol = transport._subprotocol;
+    transport.once("close", () => this.emit("close", 1006, Buffer.alloc(0)));
+  }
+
+  /** The stream below. */
+  get _socket() {
+    return this._transport.link.socket;
+  }
+
+  get readyState() {
+    return { open: 1, closing: 2, closed: 3 }[this._transport.readyState];
+  }
+
+  /** Bytes that wait to be written: what was sent in this tick. */
+  get bufferedAmount() {
+    return 0;
+  }
+
+  /** Starts the close handshake. */
+  close() {
+    if (this._transport.readyState === "open") {
+      core.fail(this._transport.conn.handle);
+    }
+  }
+
+  /** Drops the connection without a close handshake. */
+  terminate() {
+    this._transport.link.destroy();
+  }
+}
+
+module.exports = { WebSocket };

@@ -1,0 +1,241 @@
+"use strict";
+
+// The short way between Socket.IO objects and the native core, for connections that
+// live there. Every function here has a long way round in plain JavaScript (encoder,
+// decoder, one write per packet), which is taken whenever somebody has replaced or
+// watches a part of it; both ways look the same to client and application.
+
+const { Encoder, Decoder, PacketType } = require("socket.io-parser");
+const { Socket: Connection, toMessage } = require("./engine/socket");
+const { core, touchTick } = require("./dispatch");
+
+const { EVENT, ACK } = PacketType;
+const pristineEncode = Encoder.prototype.encode;
+
+/** Numbers of rooms and namespaces in the core. A number is reused once its room is gone. */
+const freeNumbers = [];
+let nextNumber = 1;
+
+/** Takes a number for a room or namespace. */
+function takeNumber() {
+  return freeNumbers.length > 0 ? freeNumbers.pop() : nextNumber++;
+}
+
+/** Gives a number back. The core hears of what comes after it in order, so it may be reused. */
+function freeNumber(number) {
+  freeNumbers.push(number);
+}
+
+/** True for connections that live in the core. */
+function isNative(conn) {
+  return conn instanceof Connection;
+}
+
+/** True for the encoder that the core's own encoding agrees with. */
+function isDefaultEncoder(encoder) {
+  return encoder.constructor === Encoder && encoder.encode === pristineEncode && !encoder.replacer;
+}
+
+/** True for a parser whose packets the core may decode. */
+function isDefaultParser(parser) {
+  return parser.Decoder === Decoder;
+}
+
+/** The core's number of a namespace. */
+function namespaceNumber(nsp) {
+  if (nsp[kNumber] === undefined) {
+    const number = takeNumber();
+    Object.defineProperty(nsp, kNumber, { value: number });
+    core.addNamespace(number, nsp.name);
+  }
+  return nsp[kNumber];
+}
+
+/** Lets the core forget a namespace that was removed. */
+function forgetNamespace(nsp) {
+  if (nsp[kNumber] !== undefined) {
+    core.removeNamespace(nsp[kNumber]);
+  }
+}
+
+/**
+ * Makes a socket known to the core, which it need be only to join rooms or to receive.
+ * @returns {number} its ordinal on the connection, or -1 if the connection is not the core's
+ */
+function registerSocket(socket) {
+  const { conn } = socket;
+  if (!isNative(conn) || conn.handle === -1) {
+    return -1;
+  }
+  if (socket[kOrdinal] === undefined) {
+    const free = conn.ordinals.indexOf(undefined);
+    const ordinal = free === -1 ? conn.ordinals.length : free;
+    conn.ordinals[ordinal] = socket;
+    Object.defineProperty(socket, kOrdinal, { value: ordinal, writable: true });
+    core.attach(conn.handle, ordinal);
+  }
+  return socket[kOrdinal];
+}
+
+/** The socket is connected: the core may decode its packets and send it broadcasts. */
+function connectSocket(socket) {
+  const ordinal = registerSocket(socket);
+  if (ordinal !== -1) {
+    core.connect(socket.conn.handle, ordinal, namespaceNumber(socket.nsp));
+  }
+}
+
+/** The socket has left its namespace for good. */
+function forgetSocket(socket) {
+  const ordinal = socket[kOrdinal];
+  if (ordinal === undefined) {
+    return;
+  }
+  const { conn } = socket;
+  socket[kOrdinal] = undefined;
+  conn.ordinals[ordinal] = undefined;
+  if (conn.handle !== -1) {
+    core.detach(conn.handle, ordinal);
+  }
+}
+
+/** Tells the core that a socket has joined the room of that number. */
+function joinRoom(socket, number) {
+  const ordinal = registerSocket(socket);
+  if (ordinal !== -1) {
+    core.join(socket.conn.handle, ordinal, number);
+  }
+}
+
+/** Tells the core that a socket has left the room of that number. */
+function leaveRoom(socket, number) {
+  const ordinal = socket[kOrdinal];
+  if (ordinal !== undefined && socket.conn.handle !== -1) {
+    core.leave(socket.conn.handle, ordinal, number);
+  }
+}
+
+/**
+ * Sends an EVENT or ACK without binary data through the core's encoder.
+ * @returns {boolean} false when the packet has to go the long way
+ */
+function sendPacket(conn, packet, opts) {
+  const { type, data, id, nsp } = packet;
+  if ((type !== EVENT && type !== ACK) || hasBinary(data)) {
+    return false;
+  }
+  const head = `${type}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}`;
+  core.sendEvent(conn.handle, head, JSON.stringify(data), flagsOf(opts));
+  conn.touch();
+  return true;
+}
+
+/** Writes an encoded packet: a text and its attachments stay together. */
+function writeEncoded(conn, encoded, opts) {
+  core.sendGroup(conn.handle, toGroup(encoded), flagsOf(opts));
+  conn.touch();
+}
+
+/** Sends encoded packets to the members of rooms; to the whole namespace without any. */
+function broadcast(nsp, rooms, except, encoded, flags = {}) {
+  core.broadcast(namespaceNumber(nsp), rooms, except, toGroup(encoded), flagsOf(flags));
+  touchTick();
+}
+
+/** The core's form of a packet's flags. */
+function flagsOf({ volatile, compress }) {
+  return (volatile ? 1 : 0) | (compress === false ? 2 : 0);
+}
+
+/** Encoded packets in the forms that the core takes. */
+function toGroup(encoded) {
+  return Array.isArray(encoded) ? encoded.map(toMessage) : [toMessage(encoded)];
+}
+
+/**
+ * Looks for what has to travel as an attachment, wherever the encoder would find it: among own
+ * enumerable properties at any depth, and in what `toJSON()` returns.
+ */
+function hasBinary(value, toJSON) {
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item = value[i];
+      if (typeof item === "object" && item !== null && hasBinary(item)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  if (isBinary(value)) {
+    return true;
+  }
+  if (typeof value.toJSON === "function" && !toJSON) {
+    return hasBinary(value.toJSON(), true);
+  }
+  for (const key in value) {
+    const item = value[key];
+    if (typeof item === "object" && item !== null && Object.hasOwn(value, key) && hasBinary(item)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function isBinary(value) {
+  return (
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) ||
+    (typeof Blob === "function" && value instanceof Blob) ||
+    (typeof File === "function" && value instanceof File)
+  );
+}
+
+/** Puts attachments where their placeholders are. Throws on a placeholder without one. */
+function reconstruct(value, attachments) {
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (value._placeholder === true) {
+    const { num } = value;
+    if (typeof num === "number" && num >= 0 && num < attachments.length) {
+      return attachments[num];
+    }
+    throw new Error("illegal attachments");
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      value[i] = reconstruct(value[i], attachments);
+    }
+  } else {
+    for (const key of Object.keys(value)) {
+      const item = reconstruct(value[key], attachments);
+      if (item !== value[key]) {
+        value[key] = item;
+      }
+    }
+  }
+  return value;
+}
+
+const kNumber = Symbol("native number");
+const kOrdinal = Symbol("native ordinal");
+
+module.exports = {
+  broadcast,
+  connectSocket,
+  forgetNamespace,
+  forgetSocket,
+  freeNumber,
+  isDefaultEncoder,
+  isDefaultParser,
+  isNative,
+  joinRoom,
+  leaveRoom,
+  reconstruct,
+  sendPacket,
+  takeNumber,
+  writeEncoded,
+};

@@ -1,0 +1,389 @@
+// Everything that can be passed to `new Server()` and `io.attach()`: the options of the three
+// layers (Socket.IO, engine, attachment), which travel as one flat object. No option is required;
+// unknown keys are ignored.
+
+import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from "http";
+import type { Server as HttpsServer } from "https";
+import type { Http2SecureServer, Http2Server } from "http2";
+import type { ZlibOptions } from "zlib";
+import type { Adapter } from "socket.io-adapter";
+import type { Namespace } from "./namespace";
+
+/** What a server can be attached to, besides a port. */
+export type TServerInstance = HttpServer | HttpsServer | Http2SecureServer | Http2Server;
+
+/**
+ * What makes the adapter of a namespace: a class, or a function that returns one. It is called
+ * with `new` in both cases, so an arrow function passes the type check but fails at run time.
+ */
+export type AdapterConstructor = typeof Adapter | ((nsp: Namespace) => Adapter);
+
+/**
+ * Decides whether a namespace that does not exist yet may be created.
+ *
+ * @param name - the name that the client asks for, with its leading slash
+ * @param auth - what the client sent along
+ * @param fn - to be called with the verdict
+ */
+export type ParentNspNameMatchFn = (
+  name: string,
+  auth: { [key: string]: any },
+  fn: (err: Error | null, success: boolean) => void,
+) => void;
+
+/** The transports by name. */
+export type TransportName = "polling" | "websocket" | "webtransport";
+
+/**
+ * The options of a server: `new Server(opts)`, `new Server(httpServer, opts)`.
+ */
+export interface ServerOptions extends EngineOptions, AttachOptions {
+  /**
+   * The path under which requests are served and the client files are found.
+   *
+   * @default "/socket.io"
+   */
+  path: string;
+
+  /**
+   * Whether to serve the browser client (`/socket.io/socket.io.js` and its variants). Turn it off
+   * where the client comes from a bundle or a CDN.
+   *
+   * @default true
+   */
+  serveClient: boolean;
+
+  /**
+   * The adapter that keeps the rooms and passes broadcasts on to other servers.
+   *
+   * @default the in-memory adapter of `socket.io-adapter`
+   */
+  adapter: AdapterConstructor;
+
+  /**
+   * An object with an `Encoder` and a `Decoder` constructor, for another wire format. The client
+   * has to be given the matching parser.
+   *
+   * @default the module `socket.io-parser`
+   */
+  parser: any;
+
+  /**
+   * How long a connection may stay without having joined a namespace, in milliseconds, before it
+   * is closed. Raise it for slow networks, lower it to shed idle connections sooner. `0` stands
+   * for the default.
+   *
+   * @default 45000
+   */
+  connectTimeout: number;
+
+  /**
+   * Lets a client that lost its connection for a moment take up its session again: its id, its
+   * rooms, its `data` and the packets it missed. Off unless an object is given; the adapter has to
+   * support it.
+   */
+  connectionStateRecovery: {
+    /**
+     * How long sessions and packets are kept, in milliseconds. Raise it to cover longer gaps,
+     * lower it to use less memory.
+     *
+     * @default 120000
+     */
+    maxDisconnectionDuration?: number;
+
+    /**
+     * Whether a recovered socket passes the namespace middlewares by.
+     *
+     * @default true
+     */
+    skipMiddlewares?: boolean;
+  };
+
+  /**
+   * Whether a namespace that was created from a pattern is removed once its last socket has left.
+   * Turn it on where clients name many short-lived namespaces.
+   *
+   * @default false
+   */
+  cleanupEmptyChildNamespaces: boolean;
+}
+
+/**
+ * How the engine is attached to an HTTP server.
+ */
+export interface AttachOptions {
+  /**
+   * The path whose requests belong to the engine.
+   *
+   * @default "/engine.io" (a Socket.IO server passes its own)
+   */
+  path?: string;
+
+  /**
+   * Whether upgrade requests that nobody answers are ended. Turn it off where another library
+   * answers upgrades on the same server later than `destroyUpgradeTimeout`.
+   *
+   * @default true
+   */
+  destroyUpgrade?: boolean;
+
+  /**
+   * How long to wait for somebody else to answer such an upgrade, in milliseconds. `0` stands for
+   * the default.
+   *
+   * @default 1000
+   */
+  destroyUpgradeTimeout?: number;
+
+  /**
+   * Whether a slash is appended to the path before requests are matched with it.
+   *
+   * @default true
+   */
+  addTrailingSlash?: boolean;
+}
+
+/**
+ * The options of the engine: transports, heartbeats, limits. They are read when they are used, so
+ * a change of `io.engine.opts` applies to the connections that follow.
+ */
+export interface EngineOptions {
+  /**
+   * How long to wait for the client's answer to a ping, in milliseconds, before the connection is
+   * closed. Raise it for clients that block or sleep for long, lower it to notice dead ones sooner.
+   *
+   * @default 20000
+   */
+  pingTimeout?: number;
+
+  /**
+   * The time between two pings, in milliseconds. Raise it to save traffic, lower it where proxies
+   * cut idle connections.
+   *
+   * @default 25000
+   */
+  pingInterval?: number;
+
+  /**
+   * How long an upgrade to another transport may take, in milliseconds.
+   *
+   * @default 10000
+   */
+  upgradeTimeout?: number;
+
+  /**
+   * The size of the largest message, in bytes. Raise it for large uploads, lower it to bound what
+   * one client can make the server hold. Beyond it a WebSocket is closed and a POST gets a 413.
+   *
+   * @default 1000000
+   */
+  maxHttpBufferSize?: number;
+
+  /**
+   * Decides whether a handshake is accepted. It sees the first request of each connection only.
+   *
+   * @param req - the request
+   * @param fn - to be called with a message for the client (or `null`) and the verdict
+   */
+  allowRequest?: (
+    req: IncomingMessage,
+    fn: (err: string | null | undefined, success: boolean) => void,
+  ) => void;
+
+  /**
+   * The transports that are served, in any order.
+   *
+   * @default ["polling", "websocket"]
+   */
+  transports?: TransportName[];
+
+  /**
+   * Whether clients are told that they can upgrade from polling.
+   *
+   * @default true
+   */
+  allowUpgrades?: boolean;
+
+  /**
+   * Compression of WebSocket messages. It costs memory per connection and time per message; turn
+   * it on for large, repetitive messages over slow networks.
+   *
+   * @default false
+   */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
+
+  /**
+   * Compression of polling responses: options for zlib, with `threshold` for the smallest body in
+   * bytes that is compressed.
+   *
+   * @default { threshold: 1024 }
+   */
+  httpCompression?: boolean | object;
+
+  /**
+   * Another WebSocket server class, with the interface of the one that `ws` exports.
+   */
+  wsEngine?: any;
+
+  /**
+   * A message that is sent to each client right after its handshake.
+   */
+  initialPacket?: any;
+
+  /**
+   * A cookie with the session id, for load balancers that route by cookie. `true` stands for
+   * `{ name: "io", path: "/", httpOnly: true, sameSite: "lax" }`. It is set on polling handshakes.
+   *
+   * @default false
+   */
+  cookie?: (CookieOptions & { name: string }) | boolean;
+
+  /**
+   * Cross-origin access: options for the package `cors`, or a function that finds them.
+   */
+  cors?: CorsOptions | CorsOptionsDelegate;
+
+  /**
+   * Whether clients of Socket.IO 2 (engine protocol 3) are served.
+   *
+   * @default false
+   */
+  allowEIO3?: boolean;
+}
+
+/**
+ * The negotiation of compression for WebSocket messages (RFC 7692).
+ */
+export interface PerMessageDeflateOptions {
+  /** Whether the server forgets its window after each message: less memory, less compression. */
+  serverNoContextTakeover?: boolean | undefined;
+  /** Whether the client is asked to do so. */
+  clientNoContextTakeover?: boolean | undefined;
+  /** The size of the server's window, as a power of two from 8 to 15. */
+  serverMaxWindowBits?: number | undefined;
+  /** The size of the client's window, as a power of two from 8 to 15. */
+  clientMaxWindowBits?: number | undefined;
+  /** How outgoing messages are compressed. */
+  zlibDeflateOptions?: DeflateOptions | undefined;
+  /** How incoming messages are decompressed. */
+  zlibInflateOptions?: ZlibOptions | undefined;
+  /**
+   * The smallest message that is compressed, in bytes.
+   *
+   * @default 1024
+   */
+  threshold?: number | undefined;
+  /** How many messages are compressed at a time. */
+  concurrencyLimit?: number | undefined;
+}
+
+/**
+ * The part of zlib's options that applies to outgoing messages.
+ */
+export interface DeflateOptions {
+  /** The flush value of each write. */
+  flush?: number | undefined;
+  /** The flush value of the last write. */
+  finishFlush?: number | undefined;
+  /** The size of an output chunk, in bytes. */
+  chunkSize?: number | undefined;
+  /** The size of the window, as a power of two. */
+  windowBits?: number | undefined;
+  /** From 0 (none) to 9 (smallest). */
+  level?: number | undefined;
+  /** How much memory compression takes, from 1 to 9. */
+  memLevel?: number | undefined;
+  /** One of zlib's strategies. */
+  strategy?: number | undefined;
+  /** A preset dictionary. */
+  dictionary?: Buffer | Buffer[] | DataView | undefined;
+  /** Whether to return the engine along with the buffer. */
+  info?: boolean | undefined;
+}
+
+/**
+ * The attributes of a cookie, as the package `cookie` takes them.
+ */
+export interface CookieOptions {
+  /** The host that the cookie is sent to; without it, the one that set it. */
+  domain?: string | undefined;
+  /** Turns the value into what is written; `encodeURIComponent` by default. */
+  encode?(value: string): string;
+  /** When the cookie ends. */
+  expires?: Date | undefined;
+  /** Whether scripts of the page are kept from reading it. */
+  httpOnly?: boolean | undefined;
+  /** How long the cookie lasts, in seconds. */
+  maxAge?: number | undefined;
+  /** Whether the cookie is kept apart for each top-level site. */
+  partitioned?: boolean | undefined;
+  /** The path that the cookie is sent for. */
+  path?: string | undefined;
+  /** What a browser drops last when it runs out of space. */
+  priority?: "low" | "medium" | "high" | undefined;
+  /** Whether the cookie travels with requests from other sites; `true` stands for `"strict"`. */
+  sameSite?: true | false | "lax" | "strict" | "none" | undefined;
+  /** Whether the cookie travels over encrypted connections only. */
+  secure?: boolean | undefined;
+}
+
+/**
+ * Cross-origin access, as the package `cors` takes it.
+ */
+export interface CorsOptions {
+  /**
+   * The origins that are let in: all (`true` or `"*"`), some, or what a function answers.
+   *
+   * @default "*"
+   */
+  origin?: CorsOrigin | CorsOriginCallback | undefined;
+  /**
+   * The methods that are allowed.
+   *
+   * @default "GET,HEAD,PUT,PATCH,POST,DELETE"
+   */
+  methods?: string | string[] | undefined;
+  /** The request headers that are allowed; by default those that the browser asks for. */
+  allowedHeaders?: string | string[] | undefined;
+  /** The response headers that scripts may read. */
+  exposedHeaders?: string | string[] | undefined;
+  /** Whether cookies and authorization travel along. */
+  credentials?: boolean | undefined;
+  /** How long browsers may remember the answer to a preflight request, in seconds. */
+  maxAge?: number | undefined;
+  /**
+   * Whether preflight requests are passed on instead of being answered.
+   *
+   * @default false
+   */
+  preflightContinue?: boolean | undefined;
+  /**
+   * The status of the answer to a preflight request.
+   *
+   * @default 204
+   */
+  optionsSuccessStatus?: number | undefined;
+}
+
+/** One origin, a pattern, a list of both, or a verdict for all. */
+export type CorsOrigin = boolean | string | RegExp | Array<boolean | string | RegExp>;
+
+/** Finds out whether an origin is let in. */
+export type CorsOriginCallback = (
+  requestOrigin: string | undefined,
+  callback: (err: Error | null, origin?: CorsOrigin) => void,
+) => void;
+
+/** What a function that chooses the CORS options gets to see of a request. */
+export interface CorsRequest {
+  /** The HTTP method. */
+  method?: string | undefined;
+  /** The request headers. */
+  headers: IncomingHttpHeaders;
+}
+
+/** Finds the CORS options of a request. */
+export type CorsOptionsDelegate<T extends CorsRequest = CorsRequest> = (
+  req: T,
+  callback: (err: Error | null, options?: CorsOptions) => void,
+) => void;
