@@ -1,0 +1,178 @@
+"use strict";
+
+// The end of a server and of the process it runs in.
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const http = require("node:http");
+const os = require("node:os");
+const path = require("node:path");
+const { io: connectTo } = require("socket.io-client");
+const { target } = require("../support/target");
+const { test, eachTransport } = require("../support/scenario");
+const { connected, listen, serve } = require("../support/app");
+const { atEnd } = require("../support/cleanup");
+const { deferred, next } = require("../support/events");
+const { startFixture } = require("../support/fixture");
+const { request } = require("../support/request");
+
+eachTransport("io.close() ends the clients and stops listening", async (t, transport) => {
+  const app = await serve(t, { transport });
+  app.io.of("/other");
+  const main = await app.connect();
+  const other = await app.share(main.client, "/other");
+  const ends = [main.socket, other.socket].map((socket) => next(socket, "disconnect"));
+  const stopped = next(app.httpServer, "close");
+  const { url } = app;
+  const closed = app.io.close();
+  for (const end of ends) {
+    assert.equal((await end)[0], "server shutting down");
+  }
+  app.httpServer.closeAllConnections();
+  assert.equal(await closed, undefined);
+  await stopped;
+  assert.equal(app.httpServer.listening, false);
+  assert.equal(app.io.engine.clientsCount, 0);
+  assert.equal(app.io.sockets.sockets.size, 0);
+  await assert.rejects(request(url), { code: "ECONNREFUSED" });
+});
+
+test("io.close(callback) calls back", async (t) => {
+  const app = await serve(t);
+  const called = deferred();
+  app.io.close((error) => called.resolve(error));
+  assert.equal(await called.promise, undefined);
+  assert.equal(app.httpServer.listening, false);
+});
+
+test("closing a server that does not listen calls back with the error", async () => {
+  const io = new target.Server(http.createServer());
+  const called = deferred();
+  await io.close((error) => called.resolve(error));
+  assert.equal((await called.promise).code, "ERR_SERVER_NOT_RUNNING");
+});
+
+test("closing twice is harmless", async (t) => {
+  const app = await serve(t);
+  await app.connect("/", { transports: ["websocket"] });
+  await Promise.all([app.io.close(), app.io.close()]);
+  await app.io.close();
+  assert.equal(app.httpServer.listening, false);
+});
+
+test("closing the http server closes the engine", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect("/", { transports: ["websocket"] });
+  const stopped = next(app.httpServer, "close");
+  app.httpServer.close();
+  socket.disconnect(true);
+  await stopped;
+  assert.equal(app.io.engine.clientsCount, 0);
+});
+
+eachTransport("a closed server can listen again", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const first = await app.connect();
+  const gone = next(first.client, "disconnect");
+  const closed = app.io.close();
+  await gone;
+  app.httpServer.closeAllConnections();
+  await closed;
+
+  await listen(app.httpServer);
+  const { client, socket } = await app.connect();
+  const heard = next(client, "event");
+  app.io.emit("event", "again");
+  assert.deepEqual(await heard, ["again"]);
+  socket.on("question", (answer) => answer("answer"));
+  assert.equal(await client.emitWithAck("question"), "answer");
+});
+
+test("emitting after close does nothing", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect("/", { transports: ["websocket"] });
+  await app.io.close();
+  assert.equal(app.io.emit("event"), true);
+  assert.equal(app.io.to("room").emit("event"), true);
+  assert.equal(socket.emit("event"), true);
+});
+
+test("adapters are closed with the server", async (t) => {
+  const closed = [];
+  const { Adapter } = require("socket.io-adapter");
+  class Closing extends Adapter {
+    async close() {
+      await null;
+      closed.push(this.nsp.name);
+    }
+  }
+  const app = await serve(t, { options: { adapter: Closing } });
+  app.io.of("/other");
+  await app.io.close();
+  assert.deepEqual(closed.sort(), ["/", "/other"]);
+});
+
+/** Starts a fixture and connects a client to it. */
+async function startWithClient(t, transport, name, ...args) {
+  const fixture = startFixture(t, name, ...args);
+  const { port } = await fixture.report();
+  const client = connectTo(`http://127.0.0.1:${port}`, {
+    forceNew: true,
+    reconnection: false,
+    ...transport.client,
+  });
+  atEnd(t, () => client.disconnect());
+  await connected(client);
+  if (transport.final !== client.io.engine.transport.name) {
+    await next(client.io.engine, "upgrade");
+  }
+  return { fixture, client };
+}
+
+eachTransport("the process exits after io.close()", async (t, transport) => {
+  const { fixture, client } = await startWithClient(t, transport, "close-on-request");
+  client.emit("close server");
+  assert.deepEqual(await fixture.report(), { reason: "server shutting down" });
+  assert.deepEqual(await fixture.report(), { closed: true });
+  assert.deepEqual(await fixture.exited(), { code: 0, signal: null });
+});
+
+test("a server that does not listen does not keep the process alive", async (t) => {
+  const fixture = startFixture(t, "never-listening");
+  assert.deepEqual(await fixture.report(), { attached: true });
+  assert.deepEqual(await fixture.exited(), { code: 0, signal: null });
+});
+
+for (const kind of ["event", "broadcast"]) {
+  for (const name of ["websocket", "upgraded"]) {
+    eachTransport(
+      `an ${kind} right before process.exit() is delivered`.replace("an b", "a b"),
+      async (t, transport) => {
+        const { fixture, client } = await startWithClient(t, transport, "emit-and-exit");
+        const received = next(client, "bye");
+        client.emit("emit and exit", kind);
+        assert.deepEqual(await received, ["last words"]);
+        assert.equal((await fixture.exited()).code, 0);
+      },
+      [name],
+    );
+  }
+}
+
+for (const name of ["websocket", "upgraded"]) {
+  eachTransport(
+    "an event before a long computation arrives while it runs",
+    async (t, transport) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "progress-"));
+      atEnd(t, () => fs.rmSync(folder, { recursive: true }));
+      const file = path.join(folder, "seen");
+      const { client } = await startWithClient(t, transport, "emit-and-block");
+      const progress = next(client, "progress");
+      const released = client.emitWithAck("emit and block", file);
+      assert.deepEqual(await progress, [50]);
+      fs.writeFileSync(file, "");
+      assert.equal(await released, true);
+    },
+    [name],
+  );
+}

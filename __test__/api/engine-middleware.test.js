@@ -1,0 +1,150 @@
+"use strict";
+
+// Middleware for the HTTP requests of the engine: io.engine.use().
+
+const assert = require("node:assert/strict");
+const { test, eachTransport } = require("../support/scenario");
+const { serve } = require("../support/app");
+const { deferred, next } = require("../support/events");
+const { openPolling, openWebSocket, request } = require("../support/request");
+
+const webSocketUrl = (app) => `${app.url}/socket.io/?EIO=4&transport=websocket`;
+
+eachTransport("what a middleware sets is there on socket.request", async (t, transport) => {
+  const app = await serve(t, { transport });
+  app.io.engine.use((req, res, done) => {
+    if (req._query.sid === undefined) {
+      req.user = { name: "ann" };
+    }
+    setImmediate(done);
+  });
+  const { client, socket } = await app.connect();
+  assert.deepEqual(socket.request.user, { name: "ann" });
+  socket.on("question", (answer) => answer(socket.request.user.name));
+  assert.equal(await client.emitWithAck("question"), "ann");
+});
+
+eachTransport("middlewares run in order for every request", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const calls = [];
+  app.io.engine.use((req, res, done) => {
+    calls.push("first");
+    done();
+  });
+  app.io.engine.use(async (req, res, done) => {
+    await null;
+    calls.push("second");
+    done();
+  });
+  const { client, socket } = await app.connect();
+  socket.on("question", (answer) => answer());
+  await client.emitWithAck("question");
+  const kinds = calls.slice(0, 2);
+  assert.deepEqual(kinds, ["first", "second"]);
+  const requests = calls.filter((call) => call === "first").length;
+  if (transport.client.transports[0] === "polling") {
+    assert.ok(requests > 1, "polls and posts pass through it too");
+  } else {
+    assert.equal(requests, 1);
+  }
+});
+
+test("the upgrade to WebSocket passes through the middleware", async (t) => {
+  const app = await serve(t);
+  const upgrade = deferred();
+  app.io.engine.use((req, res, done) => {
+    if (req._query.transport === "websocket") {
+      upgrade.resolve(req._query.sid);
+    }
+    done();
+  });
+  const { client } = await app.connect();
+  assert.equal(await upgrade.promise, client.io.engine.id);
+});
+
+test("headers set by a middleware are sent", async (t) => {
+  const app = await serve(t);
+  app.io.engine.use((req, res, done) => {
+    res.setHeader("x-own", "middleware");
+    res.setHeader("set-cookie", "a=1");
+    done();
+  });
+  const { response } = await openPolling(app.url);
+  assert.equal(response.headers["x-own"], "middleware");
+  assert.deepEqual(response.headers["set-cookie"], ["a=1"]);
+  const { accepted, headers } = await openWebSocket(t, webSocketUrl(app));
+  assert.equal(accepted, true);
+  assert.equal(headers["x-own"], "middleware");
+  assert.deepEqual(headers["set-cookie"], ["a=1"]);
+});
+
+for (const [title, fail] of Object.entries({
+  "an error given to next": (req, res, done) => done(new Error("refused")),
+  "an exception": () => {
+    throw new Error("refused");
+  },
+  "a rejection": async () => {
+    throw new Error("refused");
+  },
+})) {
+  test(`${title} in a middleware refuses the request`, async (t) => {
+    const app = await serve(t);
+    app.io.engine.use(fail);
+    const refused = next(app.io.engine, "connection_error");
+    const { response } = await openPolling(app.url);
+    assert.equal(response.status, 400);
+    assert.deepEqual(JSON.parse(response.text), { code: 3, message: "Bad request" });
+    const [{ code, context }] = await refused;
+    assert.deepEqual([code, context.name], [3, "MIDDLEWARE_FAILURE"]);
+    const answer = await openWebSocket(t, webSocketUrl(app));
+    assert.deepEqual([answer.accepted, answer.status], [false, 400]);
+    assert.equal(app.io.engine.clientsCount, 0);
+  });
+}
+
+test("a middleware may answer by itself", async (t) => {
+  const app = await serve(t);
+  app.io.engine.use((req, res) => {
+    res.writeHead(429, { "content-type": "text/plain" });
+    res.end("slow down");
+  });
+  const answer = await request(`${app.url}/socket.io/?EIO=4&transport=polling`);
+  assert.deepEqual([answer.status, answer.text], [429, "slow down"]);
+  assert.equal(app.io.engine.clientsCount, 0);
+});
+
+test("calling next twice does not serve a request twice", async (t) => {
+  const app = await serve(t);
+  app.io.engine.use((req, res, done) => {
+    done();
+    done();
+  });
+  let opened = 0;
+  app.io.engine.on("connection", () => opened++);
+  const { response } = await openPolling(app.url);
+  assert.equal(response.status, 200);
+  await openPolling(app.url);
+  assert.equal(opened, 2);
+});
+
+test("the client files do not pass through the middleware", async (t) => {
+  const app = await serve(t);
+  app.io.engine.use(() => assert.fail("not an engine request"));
+  assert.equal((await request(`${app.url}/socket.io/socket.io.js`)).status, 200);
+});
+
+test("the response of a WebSocket is closed with the connection", async (t) => {
+  const app = await serve(t);
+  const responses = deferred();
+  app.io.engine.use((req, res, done) => {
+    responses.resolve(res);
+    done();
+  });
+  const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+  const res = await responses.promise;
+  const closed = next(res, "close");
+  const left = next(socket, "disconnect");
+  client.disconnect();
+  await left;
+  await closed;
+});

@@ -1,0 +1,83 @@
+"use strict";
+
+// Time limits for clients that start and do not go on: connectTimeout, upgradeTimeout.
+
+const assert = require("node:assert/strict");
+const { Socket: EngineClient } = require("engine.io-client");
+const { test, eachTransport } = require("../support/scenario");
+const { serve } = require("../support/app");
+const { atEnd } = require("../support/cleanup");
+const { collect, next } = require("../support/events");
+const { openPolling, openWebSocket, request } = require("../support/request");
+
+eachTransport("a client that joins no namespace is closed", async (t, transport) => {
+  const app = await serve(t, { transport, options: { connectTimeout: 30 } });
+  app.io.on("connection", () => assert.fail("no namespace was joined"));
+  const opened = next(app.io.engine, "connection");
+  const client = new EngineClient(app.url, { path: "/socket.io/", ...transport.client });
+  atEnd(t, () => client.close());
+  const left = next(client, "close");
+  const [conn] = await opened;
+  const closed = next(conn, "close");
+  assert.equal((await left)[0], "transport close");
+  assert.equal((await closed)[0], "forced close");
+  assert.equal(app.io.engine.clientsCount, 0);
+});
+
+eachTransport("a client that joined a namespace in time is not closed", async (t, transport) => {
+  const options = { connectTimeout: 500, pingInterval: 200, pingTimeout: 10_000 };
+  const app = await serve(t, { transport, options });
+  const { client, socket } = await app.connect();
+  // Four pings are longer than the time limit.
+  await collect(client.io, "ping", 4);
+  assert.equal(socket.connected, true);
+});
+
+eachTransport("a client refused by every namespace is closed", async (t, transport) => {
+  const app = await serve(t, { transport, options: { connectTimeout: 100 } });
+  app.io.use((socket, done) => done(new Error("refused")));
+  const opened = next(app.io.engine, "connection");
+  // A Socket.IO client would close the connection by itself.
+  const client = new EngineClient(app.url, { path: "/socket.io/", ...transport.client });
+  atEnd(t, () => client.close());
+  const refused = next(client, "message");
+  client.write("0");
+  const [conn] = await opened;
+  const closed = next(conn, "close");
+  assert.equal((await refused)[0], '4{"message":"refused"}');
+  assert.equal((await closed)[0], "forced close");
+});
+
+test("a probe that does not become an upgrade is closed, and polling goes on", async (t) => {
+  const app = await serve(t, { options: { upgradeTimeout: 50 } });
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  const path = `/socket.io/?EIO=4&sid=${open.sid}`;
+  const { webSocket } = await openWebSocket(t, `${app.url}${path}&transport=websocket`);
+  const answered = next(webSocket, "message");
+  const closed = next(webSocket, "close");
+  webSocket.send("2probe");
+  assert.equal(String((await answered)[0]), "3probe");
+  await closed;
+
+  assert.equal(conn.transport.name, "polling");
+  assert.equal(conn.readyState, "open");
+  const polling = `${app.url}${path}&transport=polling`;
+  const connection = next(app.io, "connection");
+  assert.equal((await request(polling, { method: "POST", body: "40" })).text, "ok");
+  const [socket] = await connection;
+  assert.match((await request(polling)).text, new RegExp(`40\\{"sid":"${socket.id}"\\}`));
+});
+
+test("a WebSocket for a session that says nothing is closed, and polling goes on", async (t) => {
+  const app = await serve(t, { options: { upgradeTimeout: 50 } });
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  const url = `${app.url}/socket.io/?EIO=4&sid=${open.sid}&transport=websocket`;
+  const { webSocket } = await openWebSocket(t, url);
+  await next(webSocket, "close");
+  assert.equal(conn.transport.name, "polling");
+  assert.equal(conn.readyState, "open");
+});
