@@ -1,13 +1,13 @@
 "use strict";
 
-// Runs the Node tests: `node __test__/run.js [folder...]`, all folders by default.
+// Runs the Node tests: `node __test__/run.js [folder...]`, all folders with tests by default.
 // Environment variables are passed on; the exit code is that of the test runner.
 
 const fs = require("node:fs");
 const path = require("node:path");
 const { execFileSync, spawn } = require("node:child_process");
 
-const FOLDERS = ["api", "protocol", "unit", "ecosystem"];
+const FOLDERS = ["api", "protocol", "unit", "ecosystem", "examples", "browser"];
 const CONCURRENCY = 2;
 /** A file takes seconds; one that hangs is ended after this long. */
 const FILE_LIMIT = 5 * 60_000;

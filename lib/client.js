@@ -7,6 +7,7 @@
 const debug = require("debug")("socket.io:client");
 const { PacketType } = require("socket.io-parser");
 const native = require("./native");
+const { onReplace } = require("./overrides");
 const { runAlone } = require("./turns");
 
 /** Set once the client takes no more data from its connection. */
@@ -69,8 +70,10 @@ class Client {
 
     if (native.isNative(this.conn)) {
       this.conn.receiver = this;
-      this[kOwn] = { ondata: this.ondata, ondecoded: this.ondecoded };
-      if (!native.isDefaultParser(this.server._parser)) {
+      if (!isPatched() && native.isDefaultParser(this.server._parser)) {
+        const own = { ondata: this.ondata, ondecoded: this.ondecoded };
+        Object.defineProperty(this, kOwn, { value: own });
+      } else {
         this.conn.setRaw();
       }
     } else {
@@ -328,19 +331,27 @@ function clearConnectTimeout(client) {
 /** True while nobody has replaced what takes packets on this client. */
 function isPristine(client) {
   const own = client[kOwn];
-  return client.ondata === own.ondata && client.ondecoded === own.ondecoded;
+  return (
+    own !== undefined && client.ondata === own.ondata && client.ondecoded === own.ondecoded
+  );
+}
+
+/** True when somebody has replaced methods of the class that fast paths leave out. */
+function isPatched() {
+  const { prototype } = Client;
+  return PATCHABLE.some((name) => prototype[name] !== pristine[name]);
 }
 
 /** True when the connection lives in the native core and nobody watches what is written to it. */
 function canWriteShort(client) {
-  return client[kOwn] !== undefined && client.conn.isPlainWriter();
+  return native.isNative(client.conn) && client.conn.isPlainWriter();
 }
 
 /** True when, besides, nobody has replaced how packets are encoded. */
 function canSendShort(client) {
   return (
-    client[kOwn] !== undefined &&
-    client.writeToEngine === pristineWrite &&
+    native.isNative(client.conn) &&
+    client.writeToEngine === pristine.writeToEngine &&
     native.isDefaultEncoder(client.encoder) &&
     client.conn.isPlainWriter()
   );
@@ -350,6 +361,13 @@ function hasDecoder(client) {
   return Object.prototype.hasOwnProperty.call(client, "decoder");
 }
 
-const pristineWrite = Client.prototype.writeToEngine;
+/** The methods that the short way through the native core leaves out. */
+const PATCHABLE = ["ondata", "ondecoded", "_parseNamespace", "_packet", "writeToEngine"];
+const pristine = Object.fromEntries(PATCHABLE.map((name) => [name, Client.prototype[name]]));
 
-module.exports = { Client };
+onReplace(Client.prototype, "writeToEngine", (client) => {
+  // Broadcasts have to pass through this client's own method from now on.
+  client.server._hasForeignConnections = true;
+});
+
+module.exports = { Client, isPatched };

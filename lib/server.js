@@ -31,6 +31,8 @@ class Server extends StrictEventEmitter {
    */
   constructor(srv, opts = {}) {
     super();
+    // Broadcasts take the native way only while the core has all connections to itself.
+    Object.defineProperty(this, "_hasForeignConnections", { value: false, writable: true });
     /** The namespaces by name. */
     this._nsps = new Map();
     /** The parent namespaces by the function that accepts names for them. */

@@ -5,7 +5,9 @@
 // the package stay the truth that applications read; the core's index follows them.
 
 const { Adapter, SessionAwareAdapter } = require("socket.io-adapter");
+const { isPatched } = require("../client");
 const native = require("../native");
+const { Socket } = require("../socket");
 
 /**
  * @param {object} opts the options of the server, with `connectionStateRecovery` expanded
@@ -97,12 +99,21 @@ Object.defineProperty(NativeAdapter, "name", { value: "Adapter" });
 /** The core can serve all recipients: nobody watches or replaces their writes. */
 function canFanOut(server) {
   const { engine } = server;
-  return !server._hasForeignConnections && engine !== undefined && !engine.watchesWrites?.();
+  return (
+    !server._hasForeignConnections &&
+    engine?.writeWatchers === 0 &&
+    !engine.watchesWrites() &&
+    !isPatched()
+  );
 }
 
 /** Calls listeners for outgoing events, if any socket of the namespace ever had one. */
 function notifyOutgoing(adapter, packet, opts) {
-  if (adapter.nsp._hasOutgoingListeners) {
+  const { prototype } = Socket;
+  if (
+    adapter.nsp._hasOutgoingListeners ||
+    prototype.notifyOutgoingListeners !== pristineNotify
+  ) {
     adapter.apply(opts, (socket) => socket.notifyOutgoingListeners?.(packet));
   }
 }
@@ -136,6 +147,7 @@ function numbersOf(numbers, rooms) {
   return found;
 }
 
+const pristineNotify = Socket.prototype.notifyOutgoingListeners;
 const NONE = [];
 const kNumbers = Symbol("native numbers");
 

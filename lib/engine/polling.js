@@ -5,7 +5,7 @@
 
 const zlib = require("zlib");
 const accepts = require("accepts");
-const { addRequest, core } = require("../dispatch");
+const { addRequest, core, requests } = require("../dispatch");
 const { Transport } = require("./transport");
 
 class Polling extends Transport {
@@ -83,6 +83,7 @@ class Polling extends Transport {
     }
     req.once("close", () => {
       if (!poll.done) {
+        requests.delete(id);
         core.abortPoll(handle, id);
       }
     });
@@ -169,6 +170,13 @@ class Polling extends Transport {
     } else if (this.closeTimeout !== DEFAULT_CLOSE_TIMEOUT) {
       core.setCloseTimeout(conn.handle, this.closeTimeout);
     }
+  }
+
+  onClose() {
+    const { dataReq } = this;
+    super.onClose();
+    // The rest of a body that is still on its way is of no use to anybody.
+    dataReq?.destroy();
   }
 
   _respond(req, res, status, kind, body) {

@@ -28,6 +28,8 @@ class Server extends EventEmitter {
     this.clients = {};
     this.clientsCount = 0;
     this.middlewares = [];
+    /** Connections whose writes somebody watches: broadcasts go past them one by one. */
+    this.writeWatchers = 0;
     this.opts = defineOptions(opts, (ioThreads) => core.createEngine(ioThreads));
     this._engine = this.opts[defineOptions.engine];
     if (this.opts.cors) {
@@ -91,7 +93,7 @@ class Server extends EventEmitter {
     }
   }
 
-  /** True while somebody wants to know of each write. */
+  /** True while somebody wants to know of each write on any connection. */
   watchesWrites() {
     return this.listenerCount("flush") > 0 || this.listenerCount("drain") > 0;
   }

@@ -7,10 +7,13 @@
 const { EventEmitter } = require("events");
 const { AsyncResource } = require("async_hooks");
 const debug = require("debug")("engine:socket");
+const { onReplace } = require("../overrides");
 const { connections, core, currentTick, ref, touchTick, unref } = require("../dispatch");
 
 /** Events that show packets as they came in: the core stops decoding for them. */
 const RAW_EVENTS = new Set(["packet", "data", "message", "heartbeat"]);
+/** Events that show packets as they go out: broadcasts must pass through here for them. */
+const WRITE_EVENTS = new Set(["packetCreate", "flush", "drain"]);
 
 /** Engine.IO packet types by digit. */
 const PACKET_TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
@@ -49,6 +52,7 @@ class Socket extends EventEmitter {
     this._writtenIn = 0;
     this._writes = 0;
     this._probes = undefined;
+    this._writesWatched = false;
     // Listeners run in the asynchronous context of the handshake, whichever read or timer of the
     // core has brought the news.
     this._context = new AsyncResource("FERRIOCONNECTION", { requireManualDestroy: true });
@@ -227,6 +231,9 @@ class Socket extends EventEmitter {
       // Whatever ended it here, the core has to end it too. It knows already if it said so.
       core.close(this.handle, true);
     }
+    if (this._writesWatched) {
+      this.server.writeWatchers--;
+    }
     this.packetsFn = [];
     this.sentCallbackFn = [];
     process.nextTick(clearWriteBuffer, this);
@@ -256,12 +263,10 @@ class Socket extends EventEmitter {
   isPlainWriter() {
     return (
       this._readyState === "open" &&
+      !this._writesWatched &&
       this.sendPacket === pristine.sendPacket &&
       this.write === pristine.write &&
-      this.listenerCount("packetCreate") === 0 &&
-      !this.server.watchesWrites() &&
-      this.listenerCount("flush") === 0 &&
-      this.listenerCount("drain") === 0
+      !this.server.watchesWrites()
     );
   }
 
@@ -377,11 +382,21 @@ class Socket extends EventEmitter {
   }
 
   _observe(event) {
-    if (RAW_EVENTS.has(event) && !this._raw) {
+    if (WRITE_EVENTS.has(event)) {
+      this._watchWrites();
+    } else if (RAW_EVENTS.has(event) && !this._raw) {
       this._raw = true;
       if (this.handle !== -1) {
         core.setRaw(this.handle, true);
       }
+    }
+  }
+
+  /** From now on every packet for this connection passes through `sendPacket()`. */
+  _watchWrites() {
+    if (!this._writesWatched && this._readyState !== "closed") {
+      this._writesWatched = true;
+      this.server.writeWatchers++;
     }
   }
 
@@ -415,7 +430,16 @@ class Socket extends EventEmitter {
   }
 }
 
-const pristine = Socket.prototype;
+for (const name of ["send", "write", "sendPacket", "flush"]) {
+  onReplace(Socket.prototype, name, (conn) => conn._watchWrites());
+}
+
+/** What the fast paths stand for. A patched prototype differs. */
+const pristine = {
+  onPacket: Socket.prototype.onPacket,
+  sendPacket: Socket.prototype.sendPacket,
+  write: Socket.prototype.write,
+};
 
 function emitDrain(conn) {
   if (conn._readyState === "closed") {

@@ -16,7 +16,7 @@ use crate::config::{ConfigKey, EngineConfig};
 use crate::event::{CloseReason, Extra, Port};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame;
-use crate::session::PortId;
+use crate::session::{Identity, PortId};
 use crate::shard::{
     Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start, Upgrade,
 };
@@ -398,15 +398,14 @@ impl Core {
         let engine = self.engine(engine)?;
         let session = Pool::global().reserve(engine.shards);
         let handle = session.handle();
-        let open = Open {
+        let identity = Identity {
             key: session.key,
             handle,
             port: self.port_id,
             config: engine.config.clone(),
             revision: if revision == 3 { Revision::V3 } else { Revision::V4 },
-            open,
-            start,
         };
+        let open = Open { identity, open, start };
         Pool::global().send(session.shard, Command::Open(Box::new(open)));
         Ok(handle)
     }

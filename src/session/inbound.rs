@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -14,6 +15,7 @@ use crate::proto::frame::Payload;
 use crate::proto::socket::{self, Kind};
 use crate::transport::Packet;
 
+use super::Identity;
 use super::context::{Context, PortId};
 use super::heartbeat::Heartbeat;
 
@@ -38,11 +40,11 @@ pub struct Inbound {
     pub heartbeat: Heartbeat,
     /// Set when decoding found a reason to close.
     pub end: Option<End>,
-    config: std::sync::Arc<EngineConfig>,
+    config: Arc<EngineConfig>,
     /// Deliver packets undecoded, pings and pongs included: somebody listens to them.
     raw: bool,
     /// Namespaces this session is connected to, by ordinal.
-    sockets: SmallVec<[Option<std::sync::Arc<str>>; 1]>,
+    sockets: SmallVec<[Option<Arc<str>>; 1]>,
     partial: Option<Box<Partial>>,
 }
 
@@ -65,15 +67,9 @@ struct Partial {
 
 impl Inbound {
     /// State at the handshake.
-    pub fn new(
-        ctx: &mut Context,
-        key: u32,
-        handle: u32,
-        port: PortId,
-        revision: Revision,
-        config: &std::sync::Arc<EngineConfig>,
-    ) -> Self {
-        let mut heartbeat = Heartbeat::new(revision, ctx.now, config);
+    pub fn new(ctx: &mut Context, identity: Identity) -> Self {
+        let Identity { key, handle, port, config, revision } = identity;
+        let mut heartbeat = Heartbeat::new(revision, ctx.now, &config);
         heartbeat.schedule(ctx, key);
         Self {
             key,
@@ -82,7 +78,7 @@ impl Inbound {
             revision,
             heartbeat,
             end: None,
-            config: config.clone(),
+            config,
             raw: false,
             sockets: SmallVec::new(),
             partial: None,
@@ -98,7 +94,7 @@ impl Inbound {
     }
 
     /// Packets of `nsp` may be delivered decoded from now on, as those of `ordinal`.
-    pub fn connect(&mut self, ordinal: usize, nsp: std::sync::Arc<str>) {
+    pub fn connect(&mut self, ordinal: usize, nsp: Arc<str>) {
         if self.sockets.len() <= ordinal {
             self.sockets.resize(ordinal + 1, None);
         }

@@ -20,6 +20,21 @@ pub use context::{Context, PortId, Task, TimerKind};
 use inbound::{End, Inbound, Outbox};
 use probe::{Probe, ProbeStep};
 
+/// What a session is given at its start and keeps.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its slot on its shard.
+    pub key: u32,
+    /// What JavaScript calls it.
+    pub handle: u32,
+    /// The environment that hears of it.
+    pub port: PortId,
+    /// Options of its engine.
+    pub config: Arc<EngineConfig>,
+    /// Protocol revision.
+    pub revision: Revision,
+}
+
 /// One Engine.IO connection. It lives on one shard; only that shard's thread touches it.
 #[derive(Debug)]
 pub struct Session {
@@ -68,54 +83,29 @@ enum Farewell {
 
 impl Session {
     /// A session that starts on polling. `open` is the open packet's body.
-    pub fn polling(
-        ctx: &mut Context,
-        key: u32,
-        handle: u32,
-        port: PortId,
-        config: Arc<EngineConfig>,
-        revision: Revision,
-        polling: Polling,
-        open: &str,
-    ) -> Self {
-        let transport = Transport::Polling(polling);
-        Self::new(ctx, key, handle, port, config, revision, transport, open)
+    pub fn polling(ctx: &mut Context, identity: Identity, polling: Polling, open: &str) -> Self {
+        Self::new(ctx, identity, Transport::Polling(polling), open)
     }
 
     /// A session that starts on WebSocket. `response` is the HTTP answer to the upgrade request.
     pub fn websocket(
         ctx: &mut Context,
-        key: u32,
-        handle: u32,
-        port: PortId,
-        config: Arc<EngineConfig>,
-        revision: Revision,
+        identity: Identity,
         mut ws: WebSocket,
         response: String,
         open: &str,
     ) -> Self {
         ws.out.push(response.into());
-        let transport = Transport::WebSocket(ws);
-        Self::new(ctx, key, handle, port, config, revision, transport, open)
+        Self::new(ctx, identity, Transport::WebSocket(ws), open)
     }
 
-    fn new(
-        ctx: &mut Context,
-        key: u32,
-        handle: u32,
-        port: PortId,
-        config: Arc<EngineConfig>,
-        revision: Revision,
-        transport: Transport,
-        open: &str,
-    ) -> Self {
-        let inbound = Inbound::new(ctx, key, handle, port, revision, &config);
+    fn new(ctx: &mut Context, identity: Identity, transport: Transport, open: &str) -> Self {
         let mut session = Self {
-            key,
-            config,
+            key: identity.key,
+            config: identity.config.clone(),
             transport,
             probe: None,
-            inbound,
+            inbound: Inbound::new(ctx, identity),
             queue: VecDeque::new(),
             state: State::Open,
             dirty: false,

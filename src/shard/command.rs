@@ -7,10 +7,8 @@ use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use crate::config::EngineConfig;
 use crate::event::{CloseReason, Port};
-use crate::proto::engine::Revision;
-use crate::session::PortId;
+use crate::session::{Identity, PortId};
 use crate::transport::Packet;
 
 use super::rooms::RoomId;
@@ -78,16 +76,8 @@ pub type Group = SmallVec<[Packet; 1]>;
 /// A new session.
 #[derive(Debug)]
 pub struct Open {
-    /// Its slot.
-    pub key: u32,
-    /// Its name in JavaScript.
-    pub handle: u32,
-    /// Who hears of it.
-    pub port: PortId,
-    /// Its engine's options.
-    pub config: Arc<EngineConfig>,
-    /// Protocol revision.
-    pub revision: Revision,
+    /// Who it is.
+    pub identity: Identity,
     /// Body of the open packet.
     pub open: String,
     /// What it starts on.

@@ -275,28 +275,20 @@ impl Shard {
     }
 
     fn open(&mut self, open: Open) {
-        let Open { key, handle, port, config, revision, open, start } = open;
+        let Open { identity, open, start } = open;
+        let key = identity.key;
         let ctx = &mut self.ctx;
         let (session, head) = match start {
             Start::Polling { supports_binary, jsonp } => {
                 let polling = Polling { pending: None, supports_binary, jsonp };
-                let session =
-                    Session::polling(ctx, key, handle, port, config, revision, polling, &open);
-                (session, None)
+                (Session::polling(ctx, identity, polling, &open), None)
             }
             Start::WebSocket(link) => {
-                let limit = config.max_payload();
-                let Link { id, head, response, .. } = &link;
-                let (id, head, response) = (*id, head.clone(), response.clone());
-                let (stream, fd) = stream_of(link);
-                if let Some(fd) = fd {
-                    self.new_readers.push((key, id, fd));
-                }
-                let ws = WebSocket::new(id, stream, limit);
-                let session = Session::websocket(
-                    ctx, key, handle, port, config, revision, ws, response, &open,
-                );
-                (session, Some((id, head)))
+                let limit = identity.config.max_payload();
+                let (ws, head, response, fd) = web_socket_of(link, limit);
+                self.new_readers.extend(fd.map(|fd| (key, ws.link, fd)));
+                let head = (ws.link, head);
+                (Session::websocket(ctx, identity, ws, response, &open), Some(head))
             }
         };
         let index = key as usize;
@@ -317,13 +309,9 @@ impl Shard {
             self.ctx.events(port).probe_failed(handle, link.id);
             return self.ctx.events(port).stream_gone(handle, link.id);
         };
-        let Link { id, head, response, .. } = &link;
-        let (id, mut head, response) = (*id, head.clone(), response.clone());
-        let (stream, fd) = stream_of(link);
-        if let Some(fd) = fd {
-            self.new_readers.push((key, id, fd));
-        }
-        let ws = WebSocket::new(id, stream, limit);
+        let (ws, mut head, response, fd) = web_socket_of(link, limit);
+        let id = ws.link;
+        self.new_readers.extend(fd.map(|fd| (key, id, fd)));
         self.with(key, |session, ctx| {
             session.on_probe(ctx, ws, response);
             if !head.is_empty() {
@@ -378,21 +366,20 @@ impl Shard {
     }
 }
 
-#[cfg(unix)]
-fn stream_of(link: Link) -> (Stream, Option<Fd>) {
-    match link.fd.map(crate::transport::watch) {
-        Some(Ok(fd)) => {
-            let fd = Rc::new(fd);
-            (Stream::Fd(fd.clone()), Some(fd))
-        }
-        // A descriptor that cannot be watched is as good as a closed one: nothing will come.
-        Some(Err(_)) | None => (Stream::Bridge(BridgeFlow::default()), None),
-    }
-}
-
-#[cfg(not(unix))]
-fn stream_of(_link: Link) -> (Stream, Option<Fd>) {
-    (Stream::Bridge(BridgeFlow::default()), None)
+/// Puts a WebSocket on a stream. Also returns what is to be done with it: bytes to take in, the
+/// HTTP answer, and the descriptor to read.
+fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String, Option<Fd>) {
+    #[cfg(unix)]
+    // A descriptor that cannot be watched is as good as a closed one: nothing will come.
+    let fd = link.fd.and_then(|fd| crate::transport::watch(fd).ok()).map(Rc::new);
+    #[cfg(not(unix))]
+    let fd: Option<Fd> = None;
+    let stream = match &fd {
+        #[cfg(unix)]
+        Some(fd) => Stream::Fd(fd.clone()),
+        _ => Stream::Bridge(BridgeFlow::default()),
+    };
+    (WebSocket::new(link.id, stream, limit), link.head, link.response, fd)
 }
 
 impl Shared {

@@ -1,0 +1,20 @@
+"use strict";
+
+// `npm test`: sets up and passes every test. What is missing is installed; Debian's
+// packages only where the process may install them.
+
+const { prepare } = require("./prepare");
+const { step } = require("./run-step");
+
+prepare();
+step("Rust format", "cargo", ["fmt", "--check"]);
+step("Rust lints, core", "cargo", [
+  "clippy", "--locked", "--no-default-features", "--all-targets", "--", "-D", "warnings",
+]);
+step("Rust lints, addon", "cargo", ["clippy", "--locked", "--", "-D", "warnings"]);
+step("Rust tests", "cargo", ["test", "--locked", "--no-default-features"]);
+step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
+step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);
+step("Node tests", "node", ["__test__/run.js"]);
+step("Type tests", "node", ["__test__/types/run.js"]);
+step("Leak test", "node", ["--expose-gc", "__test__/leak/connections.js"]);
