@@ -9,6 +9,8 @@ const timers = require("timers");
 
 /** The native core of this environment. */
 const core = new Core(onWake);
+/** Sends an event: the hottest call into the core. */
+const sendEvent = core.sendEventFunction();
 
 /** Connections by native handle. */
 const connections = new Map();
@@ -279,6 +281,7 @@ module.exports = {
   links,
   ref,
   requests,
+  sendEvent,
   touchTick,
   unref,
 };

@@ -7,7 +7,7 @@
 
 const { Encoder, Decoder, PacketType } = require("socket.io-parser");
 const { Socket: Connection, toMessage } = require("./engine/socket");
-const { core, touchTick } = require("./dispatch");
+const { core, sendEvent, touchTick } = require("./dispatch");
 
 const { EVENT, ACK } = PacketType;
 const pristineEncode = Encoder.prototype.encode;
@@ -125,7 +125,7 @@ function sendPacket(conn, packet, opts) {
     return false;
   }
   const head = `${type}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}`;
-  core.sendEvent(conn.handle, head, JSON.stringify(data), flagsOf(opts));
+  sendEvent(conn.handle, head, JSON.stringify(data), flagsOf(opts));
   conn.touch();
   return true;
 }

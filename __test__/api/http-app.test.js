@@ -174,7 +174,7 @@ test("destroyUpgrade: false leaves unknown upgrades open", async (t) => {
   const [, socket] = await upgraded;
   atEnd(t, () => socket.destroy());
   // A heartbeat later the time has passed; answering works if nobody has ended the socket.
-  const { socket: other } = await app.connect();
+  const { socket: other } = await app.connect("/", { transports: ["websocket"] });
   await next(other.conn, "heartbeat");
   const refused = next(unknown, "unexpected-response");
   socket.end("HTTP/1.1 418 Late\r\nConnection: close\r\n\r\n");

@@ -1,6 +1,8 @@
 //! `Core`: what JavaScript sees of the engine. One per environment and copy of the package.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use napi::bindgen_prelude::*;
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi::{Env, JsString};
 use napi_derive::napi;
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use super::text::with_utf8;
 use crate::config::{ConfigKey, EngineConfig};
@@ -30,7 +32,7 @@ pub struct Core {
     engines: HashMap<u32, Engine>,
     next_engine: u32,
     namespaces: HashMap<u32, Arc<str>>,
-    tick: u32,
+    tick: Rc<Cell<u32>>,
 }
 
 struct Engine {
@@ -71,7 +73,7 @@ impl Core {
             engines: HashMap::new(),
             next_engine: 0,
             namespaces: HashMap::new(),
-            tick: 1,
+            tick: Rc::new(Cell::new(1)),
         })
     }
 
@@ -187,20 +189,12 @@ impl Core {
         self.send(handle, |key| Command::PollAborted { key, request });
     }
 
-    /// A Socket.IO packet without attachments: its header (type, namespace, ack id) and the JSON
-    /// text of its arguments. `flags`: 1 volatile, 2 not to be compressed.
+    /// The function `sendEvent(handle, head, args, flags)`: a Socket.IO packet without attachments,
+    /// given as its header (type, namespace, ack id) and the JSON text of its arguments. `flags`:
+    /// 1 volatile, 2 not to be compressed.
     #[napi]
-    pub fn send_event(
-        &self,
-        handle: u32,
-        head: JsString<'_>,
-        args: JsString<'_>,
-        flags: u32,
-    ) -> Result<()> {
-        let head: SmallVec<[u8; 64]> = with_utf8(&head, SmallVec::from_slice)?;
-        let packet = with_utf8(&args, |args| Packet::text(PacketType::Message, &[&head, args]))?;
-        self.send_group_of(handle, smallvec![packet], flags);
-        Ok(())
+    pub fn send_event_function(&self, env: &Env) -> Result<Unknown<'static>> {
+        super::fast::send_event_function(env, self.tick.clone())
     }
 
     /// Engine.IO messages that belong together: a packet and its attachments.
@@ -238,7 +232,7 @@ impl Core {
             except: except.into_iter().map(|room| self.room(room)).collect(),
             packets: flagged(packets(&group)?, flags),
             volatile: flags & VOLATILE != 0,
-            tick: self.tick,
+            tick: self.tick.get(),
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
         Ok(())
@@ -246,8 +240,8 @@ impl Core {
 
     /// The JavaScript tick in which something was sent has ended.
     #[napi]
-    pub fn end_tick(&mut self) {
-        self.tick = self.tick.wrapping_add(1);
+    pub fn end_tick(&self) {
+        self.tick.set(self.tick.get().wrapping_add(1));
     }
 
     /// Names a namespace.
@@ -416,16 +410,21 @@ impl Core {
     }
 
     fn send_group_of(&self, handle: u32, packets: Group, flags: u32) {
-        let tick = self.tick;
-        let volatile = flags & VOLATILE != 0;
-        let packets = flagged(packets, flags);
-        self.send(handle, |key| Command::Send { key, tick, volatile, packets });
+        deliver(SessionRef::from_handle(handle), packets, flags, self.tick.get());
     }
 
     /// Room numbers are an environment's own; the shards are everybody's.
     fn room(&self, number: u32) -> RoomId {
         (self.port_id as u64) << 32 | u64::from(number)
     }
+}
+
+/// Sends packets that belong together to one session.
+pub(super) fn deliver(session: SessionRef, packets: Group, flags: u32, tick: u32) {
+    let volatile = flags & VOLATILE != 0;
+    let packets = flagged(packets, flags);
+    let command = Command::Send { key: session.key, tick, volatile, packets };
+    Pool::global().send(session.shard, command);
 }
 
 /// An Engine.IO message: text or bytes.

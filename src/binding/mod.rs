@@ -2,6 +2,7 @@
 //! decides nothing.
 
 mod core;
+mod fast;
 mod text;
 
 pub use self::core::Core;

@@ -1,4 +1,4 @@
-//! Reads JavaScript strings without an allocation for each. The only `unsafe` of the binding.
+//! Reads JavaScript strings without an allocation for each.
 
 use std::cell::RefCell;
 

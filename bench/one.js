@@ -1,0 +1,156 @@
+"use strict";
+
+// One measurement: a fresh server process, a fresh load process, one scenario. Both are
+// ended here, whatever happens. Nothing is kept from one measurement to the next.
+
+const { spawn } = require("child_process");
+const path = require("path");
+const readline = require("readline");
+const { loadOf } = require("./scenarios");
+const { LOAD, launch } = require("./servers");
+
+/** How long a process may take to answer a line, beyond what it was asked to do. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Measures one scenario on one server.
+ *
+ * @param {string} server a name from servers/index.js
+ * @param {object} scenario one of scenarios.js
+ * @param {boolean} quick
+ * @returns {Promise<object>} the figures, per operation where they can be
+ */
+async function measure(server, scenario, quick) {
+  const load = loadOf(scenario, quick);
+  const app = talkTo(launch(server, environment(scenario, load)));
+  let generator;
+  try {
+    const { port, versions } = await app.next();
+    generator = talkTo({ command: LOAD, args: argumentsOf({ ...heartbeat(scenario), ...load, port }) });
+    await generator.next();
+    const ask = scenario.collectGarbage ? "gc" : "usage";
+    const before = await app.ask(ask);
+    const done = await generator.ask("go");
+    const after = await app.ask(ask);
+    return { versions, ...figures(load, before, after, done) };
+  } finally {
+    await Promise.all([generator && generator.end(), app.end()]);
+  }
+}
+
+module.exports = { measure };
+
+function heartbeat({ pingInterval = 25_000, pingTimeout = 20_000 }) {
+  return { pingInterval, pingTimeout };
+}
+
+function environment(scenario, load) {
+  const { pingInterval, pingTimeout } = heartbeat(scenario);
+  return {
+    BENCH_PAYLOAD: String(load.payload),
+    BENCH_PING_INTERVAL: String(pingInterval),
+    BENCH_PING_TIMEOUT: String(pingTimeout),
+    BENCH_BINARY: load.scenario === "binary" ? "1" : "0",
+    // The delay monitor wakes the loop a hundred times a second: not where rest is measured.
+    BENCH_DELAY: load.scenario === "heartbeat" ? "0" : "1",
+  };
+}
+
+function argumentsOf(load) {
+  return Object.entries(load).flatMap(([key, value]) => [
+    `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(value),
+  ]);
+}
+
+function figures(load, before, after, done) {
+  const { operations, wallUs, loadCpuUs } = done;
+  const per = (total) => (operations > 0 ? total / operations : null);
+  const seconds = wallUs / 1e6;
+  const cpuUs = after.cpuUs - before.cpuUs;
+  const clients = load.clients || load.count;
+  return {
+    operations,
+    seconds,
+    cpuUsPerOperation: per(cpuUs),
+    jsUsPerOperation: after.jsUs === undefined ? null : per(after.jsUs - before.jsUs),
+    operationsPerSecond: operations / seconds,
+    cpuMsPerThousandClientsAndSecond: cpuUs / 1000 / (clients / 1000) / seconds,
+    rssKiBPerOperation: per((after.rss - before.rss) / 1024),
+    rssMiB: after.rss / 2 ** 20,
+    p50Us: done.p50Us,
+    p99Us: done.p99Us,
+    eventLoopDelay: after.delays || null,
+    lost: done.lost,
+    pings: done.pings,
+    longestPingGapMs: done.pingGapUs / 1000,
+    // The share of one core the generator used: well below 1, or it was the limit.
+    loadBusy: loadCpuUs / wallUs,
+    loadCpuUsPerOperation: per(loadCpuUs),
+    serverBusy: cpuUs / wallUs,
+  };
+}
+
+/** Starts a process that speaks in lines of JSON. */
+function talkTo({ command, args, env }) {
+  const child = spawn(command, args, {
+    cwd: path.join(__dirname, ".."),
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const name = path.basename(args.find((arg) => arg.endsWith(".js")) || command);
+  const lines = [];
+  const waiting = [];
+  let complaints = "";
+  let gone = null;
+  const exited = new Promise((resolve) => {
+    const leave = (reason) => {
+      gone = gone || new Error(`${name} ended (${reason}) ${complaints.slice(-2000)}`);
+      waiting.splice(0).forEach(({ reject }) => reject(gone));
+      resolve();
+    };
+    child.on("error", (error) => leave(error.message));
+    child.on("close", (code, signal) => leave(signal || code));
+  });
+  child.stderr.on("data", (chunk) => (complaints += chunk));
+  child.stdin.on("error", () => {});
+  readline.createInterface({ input: child.stdout }).on("line", (line) => {
+    const value = JSON.parse(line);
+    const waiter = waiting.shift();
+    if (!waiter) {
+      lines.push(value);
+    } else if (value.error) {
+      waiter.reject(new Error(`${name}: ${value.error}`));
+    } else {
+      waiter.resolve(value);
+    }
+  });
+
+  const next = () =>
+    new Promise((resolve, reject) => {
+      if (lines.length > 0) {
+        resolve(lines.shift());
+      } else if (gone) {
+        reject(gone);
+      } else {
+        const timer = setTimeout(() => reject(new Error(`${name} did not answer`)), PATIENCE_MS);
+        waiting.push({
+          resolve: (value) => (clearTimeout(timer), resolve(value)),
+          reject: (error) => (clearTimeout(timer), reject(error)),
+        });
+      }
+    });
+
+  return {
+    next,
+    ask(line) {
+      child.stdin.write(`${line}\n`);
+      return next();
+    },
+    async end() {
+      child.stdin.end();
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}

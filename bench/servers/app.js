@@ -1,0 +1,139 @@
+"use strict";
+
+// The application all JavaScript servers run, written against the socket.io API alone:
+// which package carries it is the only difference. Talks to the runner in lines: prints
+// its port, and answers every line it gets with what the process has used so far.
+
+const fs = require("fs");
+const http = require("http");
+const { monitorEventLoopDelay } = require("perf_hooks");
+const readline = require("readline");
+
+const FIRST = 10_000_000;
+const DIGITS = 8;
+
+const payload = Number(process.env.BENCH_PAYLOAD || 64);
+const options = {
+  serveClient: false,
+  pingInterval: Number(process.env.BENCH_PING_INTERVAL || 25_000),
+  pingTimeout: Number(process.env.BENCH_PING_TIMEOUT || 20_000),
+};
+
+const servers = {
+  ferrio: () => attached(require("../.."), options, ["../../package.json"]),
+  ws: () => attached(require("socket.io"), options, ["socket.io/package.json", "ws/package.json"]),
+  eiows: () =>
+    attached(require("socket.io"), { ...options, wsEngine: require("eiows").Server }, [
+      "socket.io/package.json",
+      "eiows/package.json",
+    ]),
+  uws: () => onMicroWebSockets(),
+};
+
+/** The monitor counts the time between two of its timers, this one included. */
+const RESOLUTION_MS = 10;
+const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+if (process.env.BENCH_DELAY !== "0") {
+  delay.enable();
+}
+servers[process.env.BENCH_SERVER || "ws"]();
+
+function attached(library, settings, manifests) {
+  const server = http.createServer();
+  application(new library.Server(server, settings));
+  server.listen(0, "127.0.0.1", () => announce(server.address().port, manifests));
+}
+
+function onMicroWebSockets() {
+  const { App, us_socket_local_port: portOf } = require("@trufflesuite/uws-js-unofficial");
+  const io = new (require("socket.io").Server)(options);
+  const app = App();
+  io.attachApp(app);
+  application(io);
+  app.listen("127.0.0.1", 0, (token) =>
+    announce(portOf(token), [
+      "socket.io/package.json",
+      "@trufflesuite/uws-js-unofficial/package.json",
+    ])
+  );
+}
+
+function application(io) {
+  const padding = paddingOf(payload);
+  let number = FIRST;
+  io.on("connection", (socket) => {
+    let received = 0;
+    let inOrder = true;
+    socket.on("b", (emits) => {
+      for (let i = 0; i < emits; i++) {
+        io.emit("b", number++, padding);
+      }
+    });
+    socket.on("join", (room, done) => {
+      socket.join(room);
+      done();
+    });
+    socket.on("say", (room, n, text) => {
+      io.to(room).emit("say", n, text);
+    });
+    socket.on("e", (...args) => {
+      const done = args.pop();
+      done(...args);
+    });
+    socket.on("m", (n) => {
+      inOrder = inOrder && n === FIRST + received;
+      received++;
+    });
+    socket.on("sync", (expected, done) => done(inOrder ? received : -1));
+    socket.on("block", (ms) => {
+      const until = Date.now() + ms;
+      while (Date.now() < until);
+    });
+  });
+}
+
+function paddingOf(bytes) {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz";
+  return alphabet.repeat(bytes / alphabet.length + 1).slice(0, Math.max(0, bytes - DIGITS));
+}
+
+function announce(port, manifests) {
+  const versions = { node: process.versions.node };
+  for (const manifest of manifests) {
+    const { name, version } = require(manifest);
+    versions[name] = version;
+  }
+  say({ port, versions });
+  const lines = readline.createInterface({ input: process.stdin });
+  lines.on("line", (line) => {
+    if (line === "gc") {
+      global.gc();
+    }
+    say(usage());
+  });
+  lines.on("close", () => process.exit());
+}
+
+/** CPU of the whole process and of this thread so far, memory, and delays since last asked. */
+function usage() {
+  const { user, system } = process.cpuUsage();
+  const [nanos] = fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
+  const late = (interval) => Math.max(0, interval / 1000 - RESOLUTION_MS * 1000);
+  const delays = {
+    p50Us: late(delay.percentile(50)),
+    p99Us: late(delay.percentile(99)),
+    maxUs: late(delay.max),
+  };
+  const measured = delay.count > 0;
+  delay.reset();
+  return {
+    cpuUs: user + system,
+    jsUs: nanos / 1000,
+    rss: process.memoryUsage.rss(),
+    delays: measured ? delays : null,
+  };
+}
+
+function say(value) {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,40 @@
+"use strict";
+
+// The servers that take part: how each is started, what it needs built or installed first,
+// and how the results name it.
+
+const path = require("path");
+
+const bench = path.join(__dirname, "..");
+const LOAD = path.join(bench, "load", "target", "release", "load");
+const FLOOR = path.join(bench, "load", "target", "release", "floor");
+const SOCKETIOXIDE = path.join(bench, "peers", "target", "release", "socketioxide-peer");
+
+const servers = {
+  ferrio: { title: "ferrio", javascript: true },
+  ws: { title: "socket.io + ws", javascript: true, installed: true },
+  eiows: { title: "socket.io + eiows", javascript: true, installed: true },
+  uws: { title: "socket.io on uWebSockets.js", javascript: true, installed: true },
+  socketioxide: { title: "socketioxide", command: SOCKETIOXIDE, crate: "peers" },
+  floor: { title: "floor: one write each", command: FLOOR, crate: "load" },
+  floor10: {
+    title: "floor: one write per tick",
+    command: FLOOR,
+    crate: "load",
+    env: { FLOOR_BATCH: "1" },
+    // In the others one tick holds one message, so it would be the same program twice.
+    only: ["broadcast10"],
+  },
+};
+
+/** The command line and environment of a server. */
+function launch(name, environment) {
+  const { command, env, javascript } = servers[name];
+  return {
+    command: javascript ? process.execPath : command,
+    args: javascript ? ["--expose-gc", path.join(__dirname, "app.js")] : [],
+    env: { ...environment, ...env, BENCH_SERVER: name, NODE_ENV: "production" },
+  };
+}
+
+module.exports = { LOAD, launch, servers };

@@ -1,0 +1,110 @@
+//! The call that is made for every emit, written against N-API directly: the generated glue would
+//! check the class of `this` and every argument's type again and again.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::*;
+use napi::{Env, JsString, sys};
+use smallvec::SmallVec;
+
+use super::core::deliver;
+use super::text::with_utf8;
+use crate::proto::engine::PacketType;
+use crate::shard::SessionRef;
+use crate::transport::Packet;
+
+/// What the function needs to know; it lives as long as the function.
+struct Data {
+    tick: Rc<Cell<u32>>,
+}
+
+/// Makes `sendEvent(handle, head, args, flags)`: a Socket.IO packet without attachments, given as
+/// its header (type, namespace, ack id) and the JSON text of its arguments.
+pub fn send_event_function(env: &Env, tick: Rc<Cell<u32>>) -> Result<Unknown<'static>> {
+    let data = Box::into_raw(Box::new(Data { tick }));
+    let mut function = std::ptr::null_mut();
+    // SAFETY: `data` stays valid until `free_data` runs, which N-API calls once the function is
+    // unreachable or the environment ends; the callback has the type that N-API expects.
+    let value = unsafe {
+        check(sys::napi_create_function(
+            env.raw(),
+            c"sendEvent".as_ptr(),
+            9,
+            Some(send_event),
+            data.cast(),
+            &mut function,
+        ))?;
+        check(sys::napi_add_finalizer(
+            env.raw(),
+            function,
+            data.cast(),
+            Some(free_data),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        ))?;
+        Unknown::from_napi_value(env.raw(), function)?
+    };
+    Ok(value)
+}
+
+unsafe extern "C" fn send_event(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by N-API with a live environment and call.
+    if let Err(error) = unsafe { try_send_event(env, info) } {
+        // SAFETY: as above; N-API throws the error when this function returns.
+        unsafe { JsError::from(error).throw_into(env) };
+    }
+    std::ptr::null_mut()
+}
+
+/// # Safety
+/// `env` and `info` must be those of the call that is under way.
+unsafe fn try_send_event(env: sys::napi_env, info: sys::napi_callback_info) -> Result<()> {
+    let mut args = [std::ptr::null_mut(); ARGUMENTS];
+    let mut count = ARGUMENTS;
+    let mut data: *mut c_void = std::ptr::null_mut();
+    let (mut handle, mut flags) = (0, 0);
+    // SAFETY: the buffers have the announced sizes; missing arguments are filled with `undefined`,
+    // which the conversions refuse. `data` is the pointer given at creation, alive as long as the
+    // function is.
+    let (head, json, data) = unsafe {
+        check(sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            args.as_mut_ptr(),
+            std::ptr::null_mut(),
+            &mut data,
+        ))?;
+        check(sys::napi_get_value_uint32(env, args[0], &mut handle))?;
+        check(sys::napi_get_value_uint32(env, args[3], &mut flags))?;
+        (
+            JsString::from_napi_value(env, args[1])?,
+            JsString::from_napi_value(env, args[2])?,
+            &*data.cast::<Data>(),
+        )
+    };
+    let head: SmallVec<[u8; 64]> = with_utf8(&head, SmallVec::from_slice)?;
+    let packet = with_utf8(&json, |json| Packet::text(PacketType::Message, &[&head, json]))?;
+    deliver(SessionRef::from_handle(handle), smallvec::smallvec![packet], flags, data.tick.get());
+    Ok(())
+}
+
+unsafe extern "C" fn free_data(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: `data` came from `Box::into_raw` and this runs once.
+    drop(unsafe { Box::from_raw(data.cast::<Data>()) });
+}
+
+fn check(status: sys::napi_status) -> Result<()> {
+    if status == sys::Status::napi_ok {
+        Ok(())
+    } else {
+        Err(Error::new(Status::from(status), "sendEvent: an argument has the wrong type"))
+    }
+}
+
+const ARGUMENTS: usize = 4;
