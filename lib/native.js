@@ -59,10 +59,10 @@ function forgetNamespace(nsp) {
 }
 
 /**
- * Makes a socket known to the core, which it need be only to join rooms or to receive.
- * @returns {number} its ordinal on the connection, or -1 if the connection is not the core's
+ * Gives a socket the ordinal by which the core knows it on its connection.
+ * @returns {number} -1 if the connection is not the core's, or is closed
  */
-function registerSocket(socket) {
+function ordinalOf(socket) {
   const { conn } = socket;
   if (!isNative(conn) || conn.handle === -1) {
     return -1;
@@ -72,14 +72,13 @@ function registerSocket(socket) {
     const ordinal = free === -1 ? conn.ordinals.length : free;
     conn.ordinals[ordinal] = socket;
     Object.defineProperty(socket, kOrdinal, { value: ordinal, writable: true });
-    core.attach(conn.handle, ordinal);
   }
   return socket[kOrdinal];
 }
 
 /** The socket is connected: the core may decode its packets and send it broadcasts. */
 function connectSocket(socket) {
-  const ordinal = registerSocket(socket);
+  const ordinal = ordinalOf(socket);
   if (ordinal !== -1) {
     core.connect(socket.conn.handle, ordinal, namespaceNumber(socket.nsp));
   }
@@ -101,8 +100,13 @@ function forgetSocket(socket) {
 
 /** Tells the core that a socket has joined the room of that number. */
 function joinRoom(socket, number) {
-  const ordinal = registerSocket(socket);
+  const isNew = socket[kOrdinal] === undefined;
+  const ordinal = ordinalOf(socket);
   if (ordinal !== -1) {
+    if (isNew) {
+      // It joins rooms before it is connected.
+      core.attach(socket.conn.handle, ordinal);
+    }
     core.join(socket.conn.handle, ordinal, number);
   }
 }

@@ -189,15 +189,16 @@ class Server extends EventEmitter {
   /** Serves an upgrade request. */
   handleUpgrade(req, socket, head) {
     this.prepare(req);
-    const res = new UpgradeResponse(req, socket);
+    // Only middlewares look at it.
+    const res = this.middlewares.length > 0 ? new UpgradeResponse(req, socket) : undefined;
     const onVerified = (code, context) => {
       if (code !== undefined) {
         this._report(req, code, context);
         abortUpgrade(socket, code, context);
         return;
       }
-      res.writeHead();
-      this._upgrade(req, socket, head, res);
+      res?.writeHead();
+      this._upgrade(req, socket, head, res?.extraHeaders ?? {});
     };
     this._applyMiddlewares(req, res, (err) => {
       if (err) {
@@ -317,7 +318,7 @@ class Server extends EventEmitter {
     runAll(this.middlewares, req, res).then(() => done(), done);
   }
 
-  _upgrade(req, socket, head, res) {
+  _upgrade(req, socket, head, headers) {
     if (this._closed) {
       return endWith(socket, refusal(503, "Service Unavailable", "Service Unavailable"));
     }
@@ -326,7 +327,6 @@ class Server extends EventEmitter {
       const reason = fault.status === 405 ? "Method Not Allowed" : "Bad Request";
       return endWith(socket, refusal(fault.status, reason, fault.message, fault.headers));
     }
-    const headers = res.extraHeaders;
     if (!req._query.sid) {
       this.emit("initial_headers", headers, req);
     }

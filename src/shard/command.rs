@@ -182,27 +182,37 @@ impl Barrier {
 /// Commands on their way to one shard. JavaScript pushes, the shard drains.
 #[derive(Debug, Default)]
 pub struct CommandQueue {
-    commands: Mutex<Vec<Command>>,
+    waiting: Mutex<Waiting>,
     ready: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    commands: Vec<Command>,
+    /// The shard was woken since it last took the commands.
+    woken: bool,
+}
+
 impl CommandQueue {
-    /// Adds a command. The shard is woken only when the queue was empty: otherwise it is on its
-    /// way already, and this command joins the batch.
+    /// Adds a command. The shard is woken once for all that it has not taken yet, and not for
+    /// commands that show no effect before another does.
     pub fn push(&self, command: Command) {
-        let was_empty = {
-            let mut commands = self.commands.lock();
-            commands.push(command);
-            commands.len() == 1
+        let urgent = command.is_urgent();
+        let wake = {
+            let mut waiting = self.waiting.lock();
+            waiting.commands.push(command);
+            urgent && !std::mem::replace(&mut waiting.woken, true)
         };
-        if was_empty {
+        if wake {
             self.ready.notify_one();
         }
     }
 
     /// Swaps the waiting commands with `empty`.
     pub fn swap(&self, empty: &mut Vec<Command>) {
-        std::mem::swap(&mut *self.commands.lock(), empty);
+        let mut waiting = self.waiting.lock();
+        waiting.woken = false;
+        std::mem::swap(&mut waiting.commands, empty);
     }
 
     /// Completes when there may be commands.
@@ -213,5 +223,20 @@ impl CommandQueue {
     /// Wakes the shard's loop without a command.
     pub fn wake(&self) {
         self.ready.notify_one();
+    }
+}
+
+impl Command {
+    /// False for bookkeeping, which has to be done before the next command but not now.
+    fn is_urgent(&self) -> bool {
+        !matches!(
+            self,
+            Self::Attach { .. }
+                | Self::Connect { .. }
+                | Self::Detach { .. }
+                | Self::Join { .. }
+                | Self::Leave { .. }
+                | Self::Release { .. }
+        )
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
+use rustix::fs::OFlags;
 use tokio::io::unix::AsyncFd;
 
 /// A descriptor of our own for the socket behind `fd`. The owner's stays open; closing either does
@@ -17,7 +18,9 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     let own = rustix::io::fcntl_dupfd_cloexec(borrowed, 0)?;
     let flags = rustix::fs::fcntl_getfl(&own)?;
-    rustix::fs::fcntl_setfl(&own, flags | rustix::fs::OFlags::NONBLOCK)?;
+    if !flags.contains(OFlags::NONBLOCK) {
+        rustix::fs::fcntl_setfl(&own, flags | OFlags::NONBLOCK)?;
+    }
     Ok(own)
 }
 
