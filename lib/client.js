@@ -8,7 +8,7 @@ const debug = require("debug")("socket.io:client");
 const { PacketType } = require("socket.io-parser");
 const native = require("./native");
 const { onReplace } = require("./overrides");
-const { runAlone } = require("./turns");
+const { runWave } = require("./turns");
 
 /** Set once the client takes no more data from its connection. */
 const kDetached = Symbol("detached");
@@ -195,50 +195,37 @@ class Client {
 
   /** Takes packets that the native core has decoded, of one read. */
   onpackets(wave, alone) {
-    const { ordinals } = this.conn;
     const pristine = isPristine(this);
-    for (const { ordinal, isAck, id, args, attachments } of wave) {
-      const socket = ordinals[ordinal];
+    const packets = [];
+    for (const decoded of wave) {
+      const socket = this.conn.ordinals.get(decoded.ordinal);
       if (socket === undefined) {
-        continue;
+        debug("invalid state (a packet for a namespace that was left)");
+        this.close();
+        break;
       }
-      let data = args;
-      let type = isAck ? PacketType.ACK : PacketType.EVENT;
-      if (attachments !== undefined) {
-        type = isAck ? PacketType.BINARY_ACK : PacketType.BINARY_EVENT;
-        try {
-          data = native.reconstruct(args, attachments);
-        } catch (err) {
-          this.onerror(err);
-          return;
-        }
+      let packet;
+      try {
+        packet = packetOf(socket, decoded);
+      } catch (err) {
+        this.onerror(err);
+        break;
       }
-      const packet = { type, nsp: socket.nsp.name, id: id === -1 ? undefined : id, data };
-      if (!pristine) {
-        this.ondecoded(packet);
-      } else if (alone) {
-        process.nextTick(runAlone, socket, packet);
+      if (pristine) {
+        packets.push(socket, packet);
       } else {
-        process.nextTick(deliver, socket, packet);
+        this.ondecoded(packet);
       }
+    }
+    if (packets.length > 0) {
+      process.nextTick(runWave, packets, alone);
     }
   }
 
   /** Encodes a packet that the native core has decoded, for those who want to see it raw. */
-  encodeDecoded({ ordinal, isAck, id, args, attachments }) {
-    const socket = this.conn.ordinals[ordinal];
-    if (socket === undefined) {
-      return [];
-    }
-    const packet = {
-      type: isAck ? PacketType.ACK : PacketType.EVENT,
-      nsp: socket.nsp.name,
-      data: attachments === undefined ? args : native.reconstruct(args, attachments),
-    };
-    if (id !== -1) {
-      packet.id = id;
-    }
-    return this.encoder.encode(packet);
+  encodeDecoded(decoded) {
+    const socket = this.conn.ordinals.get(decoded.ordinal);
+    return socket === undefined ? [] : this.encoder.encode(packetOf(socket, decoded));
   }
 
   /** Takes a decoded packet. */
@@ -308,6 +295,21 @@ class Client {
     }
     clearConnectTimeout(this);
   }
+}
+
+/** The packet that the full decoder would have made. Throws on attachments that do not fit. */
+function packetOf(socket, { isAck, id, args, attachments }) {
+  const packet = {
+    type: isAck ? PacketType.ACK : PacketType.EVENT,
+    nsp: socket.nsp.name,
+    id: id === -1 ? undefined : id,
+    data: args,
+  };
+  if (attachments !== undefined) {
+    packet.type = isAck ? PacketType.BINARY_ACK : PacketType.BINARY_EVENT;
+    packet.data = native.reconstruct(args, attachments);
+  }
+  return packet;
 }
 
 function deliver(socket, packet) {

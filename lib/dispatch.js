@@ -37,6 +37,7 @@ const BRIDGE_WRITE = 11;
 const BRIDGE_END = 12;
 const STREAM_GONE = 13;
 const PROBE_FAILED = 14;
+const BLOCKED = 15;
 
 /** Kinds of polling answers that bring no extra. */
 const BODY_NONE = 0;
@@ -45,53 +46,61 @@ const BODY_ERROR = 4;
 
 /**
  * One record of the batch: an EVENT or ACK that the core has decoded.
- * @typedef {{ordinal: number, isAck: boolean, id: number, args: any[], attachments?: Buffer[]}} Decoded
+ * @typedef {object} Decoded
+ * @property {number} ordinal which socket of the connection it is for
+ * @property {boolean} isAck
+ * @property {number} id of the acknowledgement, -1 without
+ * @property {any[]} args
+ * @property {Buffer[]} [attachments]
  */
 
-/** Batches that are not fully delivered yet. More than one only while a listener blocks. */
+/** Batches that are not fully delivered yet. */
 const batches = [];
-let scheduled = false;
 
 function onWake() {
   const [json, extras] = core.drain();
-  batches.push({ records: JSON.parse(json), extras, at: 0, extra: 0 });
-  if (!scheduled) {
+  batches.push({ records: JSON.parse(json), extras, at: 0, extra: 0, conn: undefined });
+  if (batches.length === 1) {
     step();
   }
 }
 
 /**
- * Delivers one chunk. Between two chunks with packets, next ticks and microtasks run dry, as they
- * do between two reads of the reference; a chunk's decoded packets are handled in one wave.
+ * Delivers one chunk. Between two chunks next ticks and microtasks run dry, as they do between two
+ * reads of the reference: a chunk's packets are handled in a next tick, and that tick asks for the
+ * next step with a promise, whose job runs when no tick is left.
  */
 function step() {
-  scheduled = false;
   try {
     while (batches.length > 0) {
       const batch = batches[0];
       if (batch.at >= batch.records.length) {
         batches.shift();
-        continue;
-      }
-      if (deliverChunk(batch)) {
-        schedule();
+      } else if (deliverChunk(batch)) {
+        process.nextTick(stepLater);
         return;
       }
     }
   } catch (err) {
     // A listener of a close or of raw data has thrown: that is the application's to hear of, and
     // the rest of the batch is not its fault.
-    schedule();
-    process.nextTick(rethrow, err);
+    process.nextTick(stepLater);
+    throw err;
   }
 }
 
 const settled = Promise.resolve();
 
-function schedule() {
-  if (!scheduled) {
-    scheduled = true;
-    settled.then(step);
+function stepLater() {
+  settled.then(stepSafely);
+}
+
+/** A promise job must not throw: that would be an unhandled rejection, not an exception. */
+function stepSafely() {
+  try {
+    step();
+  } catch (err) {
+    process.nextTick(rethrow, err);
   }
 }
 
@@ -102,15 +111,18 @@ function rethrow(err) {
 /** Delivers the records of one connection's chunk. True when application code was set going. */
 function deliverChunk(batch) {
   const { records } = batch;
-  const conn = records[batch.at] < 0 ? connections.get(-records[batch.at++] - 1) : undefined;
+  if (records[batch.at] < 0) {
+    batch.conn = connections.get(-records[batch.at++] - 1);
+  }
+  const { conn } = batch;
   let wave = null;
   let busy = false;
   let count = 0;
   while (batch.at < records.length && !(records[batch.at] < 0)) {
-    const kind = records[batch.at++];
+    const kind = records[batch.at];
     count++;
     if (kind <= ACK) {
-      const packet = takeDecoded(batch, kind);
+      const packet = takeDecoded(batch);
       if (conn !== undefined) {
         (wave ??= []).push(packet);
       }
@@ -122,26 +134,30 @@ function deliverChunk(batch) {
       wave = null;
       busy = true;
     }
-    busy = handle(batch, kind, conn) || busy;
+    if (busy && kind === CLOSED && conn !== undefined && conn.closesLate(records[batch.at + 1])) {
+      // The peer has said something and left: it is heard first.
+      return true;
+    }
+    busy = handle(takeRecord(batch), conn) || busy;
   }
   if (wave !== null) {
-    conn.onDecoded(wave, wave.length === count && count === 1);
+    conn.onDecoded(wave, count === 1);
     busy = true;
   }
   return busy;
 }
 
-function takeDecoded(batch, kind) {
-  const { records, extras } = batch;
+function takeDecoded(batch) {
+  const { records, extras, at } = batch;
   const packet = {
-    ordinal: records[batch.at],
-    isAck: kind === ACK,
-    id: records[batch.at + 1],
-    args: records[batch.at + 3],
+    ordinal: records[at + 1],
+    isAck: records[at] === ACK,
+    id: records[at + 2],
+    args: records[at + 4],
     attachments: undefined,
   };
-  const attachments = records[batch.at + 2];
-  batch.at += 4;
+  const attachments = records[at + 3];
+  batch.at += 5;
   if (attachments > 0) {
     packet.attachments = extras.slice(batch.extra, batch.extra + attachments);
     batch.extra += attachments;
@@ -149,68 +165,91 @@ function takeDecoded(batch, kind) {
   return packet;
 }
 
-/** Handles a record at once. True when application code may have run. */
-function handle(batch, kind, conn) {
+/** How many fields a record of each kind has, besides its kind, and how many extras. */
+const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1];
+const EXTRAS = { [RAW_TEXT]: 1, [RAW_BINARY]: 1, [BRIDGE_WRITE]: 1 };
+
+/**
+ * Takes a whole record off the batch, whether or not anybody is there for it.
+ * @returns {{kind: number, fields: any[], extra: any}}
+ */
+function takeRecord(batch) {
   const { records, extras } = batch;
+  const kind = records[batch.at];
+  const count = FIELDS[kind];
+  if (count === undefined) {
+    throw new Error(`unknown record ${kind} from the native core`);
+  }
+  const fields = records.slice(batch.at + 1, batch.at + 1 + count);
+  batch.at += 1 + count;
+  let takes = EXTRAS[kind] === 1;
+  if (kind === RESPONSE) {
+    if (fields[2] === BODY_ERROR) {
+      fields.push(records[batch.at++]);
+    } else {
+      takes = fields[2] !== BODY_NONE && fields[2] !== BODY_OK;
+    }
+  }
+  return { kind, fields, extra: takes ? extras[batch.extra++] : undefined };
+}
+
+/** Handles a record at once. True when application code may have run. */
+function handle({ kind, fields, extra }, conn) {
   switch (kind) {
-    case RAW_TEXT:
-    case RAW_BINARY: {
-      const data = extras[batch.extra++];
-      conn?.onRaw(data);
-      return true;
-    }
-    case CLOSED: {
-      const reason = records[batch.at++];
-      const description = records[batch.at++];
-      conn?.onNativeClose(reason, description);
-      return true;
-    }
-    case UPGRADED:
-      conn?.onUpgraded();
-      return true;
-    case UPGRADING:
-      conn?.onUpgrading(records[batch.at++]);
-      return true;
-    case HEARTBEAT:
-      conn?.onHeartbeat();
-      return true;
-    case DRAINED:
-      conn?.onNativeDrain();
-      return true;
-    case ENGINE_PACKET:
-      conn?.onEnginePacket(records[batch.at++]);
-      return true;
-    case RESPONSE: {
-      const id = records[batch.at++];
-      const status = records[batch.at++];
-      const bodyKind = records[batch.at++];
-      let body;
-      if (bodyKind === BODY_ERROR) {
-        body = records[batch.at++];
-      } else if (bodyKind !== BODY_NONE && bodyKind !== BODY_OK) {
-        body = extras[batch.extra++];
-      }
-      const request = requests.get(id);
-      if (request !== undefined) {
-        requests.delete(id);
-        request.respond(status, bodyKind, body);
-      }
+    case RESPONSE:
+      respond(fields, extra);
       return false;
-    }
     case BRIDGE_WRITE:
-      links.get(records[batch.at++])?.write(extras[batch.extra++]);
+      links.get(fields[0])?.write(extra);
       return false;
     case BRIDGE_END:
-      links.get(records[batch.at++])?.end();
+      links.get(fields[0])?.end();
       return false;
     case STREAM_GONE:
-      links.get(records[batch.at++])?.onGone();
+      links.get(fields[0])?.onGone();
       return true;
     case PROBE_FAILED:
-      conn?.onProbeFailed(records[batch.at++]);
+      conn?.onProbeFailed(fields[0]);
       return true;
-    default:
-      throw new Error(`unknown record ${kind} from the native core`);
+    case BLOCKED:
+      conn?.onBlocked(fields[0]);
+      return false;
+  }
+  if (conn === undefined) {
+    return false;
+  }
+  switch (kind) {
+    case RAW_TEXT:
+    case RAW_BINARY:
+      conn.onRaw(extra);
+      break;
+    case CLOSED:
+      conn.onNativeClose(fields[0], fields[1]);
+      break;
+    case UPGRADED:
+      conn.onUpgraded();
+      break;
+    case UPGRADING:
+      conn.onUpgrading(fields[0]);
+      break;
+    case HEARTBEAT:
+      conn.onHeartbeat();
+      break;
+    case DRAINED:
+      conn.onNativeDrain();
+      break;
+    case ENGINE_PACKET:
+      conn.onEnginePacket(fields[0]);
+      break;
+  }
+  return true;
+}
+
+function respond([id, status, bodyKind, code], body) {
+  const request = requests.get(id);
+  if (request !== undefined) {
+    requests.delete(id);
+    request.respond(status, bodyKind, bodyKind === BODY_ERROR ? code : body);
   }
 }
 
@@ -271,7 +310,30 @@ function noop() {}
 /** What `emit()` has accepted is delivered even when the process exits right after. */
 const EXIT_FLUSH_LIMIT = 500;
 
-process.on("exit", () => core.flushSync(EXIT_FLUSH_LIMIT));
+process.on("exit", () => {
+  core.flushSync(EXIT_FLUSH_LIMIT);
+  // Answers to polls and bytes of bridged streams still have to pass through here.
+  onWakeAtExit();
+});
+
+function onWakeAtExit() {
+  const [json, extras] = core.drain();
+  batches.push({ records: JSON.parse(json), extras, at: 0, extra: 0 });
+  for (const batch of batches) {
+    while (batch.at < batch.records.length) {
+      if (batch.records[batch.at] < 0) {
+        batch.at++;
+      } else if (batch.records[batch.at] <= ACK) {
+        takeDecoded(batch);
+      } else {
+        const record = takeRecord(batch);
+        if (record.kind >= RESPONSE && record.kind <= BRIDGE_END) {
+          handle(record);
+        }
+      }
+    }
+  }
+}
 
 module.exports = {
   addRequest,

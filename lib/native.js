@@ -45,16 +45,19 @@ function isDefaultParser(parser) {
 function namespaceNumber(nsp) {
   if (nsp[kNumber] === undefined) {
     const number = takeNumber();
-    Object.defineProperty(nsp, kNumber, { value: number });
+    Object.defineProperty(nsp, kNumber, { value: number, writable: true, configurable: true });
     core.addNamespace(number, nsp.name);
   }
   return nsp[kNumber];
 }
 
-/** Lets the core forget a namespace that was removed. */
+/** Lets the core forget a namespace that was removed; it gets a new number if it is used again. */
 function forgetNamespace(nsp) {
-  if (nsp[kNumber] !== undefined) {
-    core.removeNamespace(nsp[kNumber]);
+  const number = nsp[kNumber];
+  if (number !== undefined) {
+    nsp[kNumber] = undefined;
+    core.removeNamespace(number);
+    freeNumber(number);
   }
 }
 
@@ -68,9 +71,9 @@ function ordinalOf(socket) {
     return -1;
   }
   if (socket[kOrdinal] === undefined) {
-    const free = conn.ordinals.indexOf(undefined);
-    const ordinal = free === -1 ? conn.ordinals.length : free;
-    conn.ordinals[ordinal] = socket;
+    // Never used again on this connection: packets that name it may still be on their way.
+    const ordinal = conn.nextOrdinal++;
+    conn.ordinals.set(ordinal, socket);
     Object.defineProperty(socket, kOrdinal, { value: ordinal, writable: true });
   }
   return socket[kOrdinal];
@@ -92,7 +95,7 @@ function forgetSocket(socket) {
   }
   const { conn } = socket;
   socket[kOrdinal] = undefined;
-  conn.ordinals[ordinal] = undefined;
+  conn.ordinals.delete(ordinal);
   if (conn.handle !== -1) {
     core.detach(conn.handle, ordinal);
   }

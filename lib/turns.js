@@ -4,51 +4,62 @@
 // all packets of one read are taken in, then all their listeners are called. Here
 // that costs one tick for all listeners of a read instead of one for each.
 
-/** Events whose listeners run in the next tick: functions, sockets and events in turn. */
-let waiting = [];
-/** A packet that came alone is taken in and emitted in one tick: nothing can come between. */
-let alone = false;
+/** Events of the wave that is being taken in: functions, sockets and events in turn. */
+let wave = null;
 
 /**
- * Calls `fn(socket, event)` in the next tick, after those that wait already.
+ * Calls `fn(socket, event)` in the next tick, with the others of its wave.
  * @param {(socket: object, event: any[]) => void} fn
  */
 function deferEmit(fn, socket, event) {
-  if (waiting.length === 0 && !alone) {
-    process.nextTick(emitWaiting);
-  }
-  waiting.push(fn, socket, event);
-}
-
-/** Takes in a packet that was the only one of its read, and calls its listeners. */
-function runAlone(socket, packet) {
-  alone = true;
-  try {
-    socket._onpacket(packet);
-  } finally {
-    alone = false;
-    if (waiting.length > 0) {
-      emitWaiting();
-    }
+  if (wave === null) {
+    process.nextTick(fn, socket, event);
+  } else {
+    wave.push(fn, socket, event);
   }
 }
 
-function emitWaiting() {
-  const events = waiting;
-  waiting = [];
+/**
+ * Takes in the packets of one read, then calls their listeners: in the next tick, or at once if
+ * the read held nothing else than one packet, since nothing can come between then.
+ * @param {any[]} packets sockets and packets in turn
+ */
+function runWave(packets, alone) {
+  const emits = [];
   let at = 0;
+  wave = emits;
   try {
-    while (at < events.length) {
-      at += 3;
-      events[at - 3](events[at - 2], events[at - 1]);
+    while (at < packets.length) {
+      at += 2;
+      packets[at - 2]._onpacket(packets[at - 1]);
     }
   } finally {
-    if (at < events.length) {
-      // A listener has thrown. The others get their turn all the same, before what came since.
-      waiting = events.slice(at).concat(waiting);
-      process.nextTick(emitWaiting);
+    wave = null;
+    if (at < packets.length) {
+      // Something has thrown while a packet was taken in. The others get their turn all the same.
+      process.nextTick(runWave, packets.slice(at), false);
+    }
+    if (emits.length > 0 && !alone) {
+      process.nextTick(runEmits, emits, 0);
+    }
+  }
+  if (alone) {
+    runEmits(emits, 0);
+  }
+}
+
+function runEmits(emits, from) {
+  let at = from;
+  try {
+    while (at < emits.length) {
+      at += 3;
+      emits[at - 3](emits[at - 2], emits[at - 1]);
+    }
+  } finally {
+    if (at < emits.length) {
+      process.nextTick(runEmits, emits, at);
     }
   }
 }
 
-module.exports = { deferEmit, runAlone };
+module.exports = { deferEmit, runWave };

@@ -21,13 +21,15 @@
 //! | 12 | link | bridged stream: end it after what was written |
 //! | 13 | link | the stream is gone |
 //! | 14 | link | the probe failed and its stream is being closed |
+//! | 15 | bytes | the peer takes no more: so many bytes wait; 0 when all were written again |
 //!
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// A value that travels beside the JSON text.
 #[derive(Debug)]
@@ -36,8 +38,15 @@ pub enum Extra {
     Text(String),
     /// Becomes a Buffer that takes the memory over.
     Binary(Vec<u8>),
-    /// Becomes a Buffer with a copy.
-    Shared(Bytes),
+}
+
+impl Extra {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(data) => data.len(),
+        }
+    }
 }
 
 /// Why a session ended; the text is the reference's disconnect reason.
@@ -235,6 +244,17 @@ impl EventBatch {
         self.link_record(session, "14,", link);
     }
 
+    /// The peer takes no more bytes, and so many wait; 0 when all were written after that.
+    pub fn blocked(&mut self, session: u32, bytes: u64) {
+        self.record(session, "15,");
+        self.number(bytes);
+    }
+
+    /// Bytes that the batch holds.
+    pub fn len(&self) -> usize {
+        self.text.len() + self.extras.iter().map(Extra::len).sum::<usize>()
+    }
+
     /// The JSON text and the values beside it.
     pub fn into_parts(mut self) -> (String, Vec<Extra>) {
         if self.text.is_empty() {
@@ -293,40 +313,155 @@ const NO_CHUNK: u32 = u32::MAX;
 
 /// Where a JavaScript environment receives its batches. Shards push; the environment drains.
 ///
-/// One wake-up is outstanding at most, and a drain takes all there is.
+/// One wake-up is outstanding at most. A drain takes a bounded amount, so that no batch outgrows
+/// what a JavaScript string can hold. What is queued is bounded because shards stop reading a
+/// session whose packets are not drained (see `is_crowded` and `drains`).
 pub struct Port {
-    queue: Mutex<EventBatch>,
+    queue: Mutex<Queue>,
     scheduled: AtomicBool,
+    queued: AtomicUsize,
+    drains: AtomicU64,
+    drained: Notify,
     wake: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Queue {
+    batches: VecDeque<(EventBatch, usize)>,
 }
 
 impl Port {
     /// `wake` is called from a shard when a drain is due; it must not block.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            queue: Mutex::new(EventBatch::new()),
+            queue: Mutex::new(Queue::default()),
             scheduled: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
+            drains: AtomicU64::new(0),
+            drained: Notify::new(),
             wake: Box::new(wake),
         }
     }
 
     /// Hands a batch over and wakes the environment unless a drain is already due.
     pub fn submit(&self, batch: EventBatch) {
-        self.queue.lock().append(batch);
-        if !self.scheduled.swap(true, Ordering::AcqRel) {
-            (self.wake)();
+        let len = batch.len();
+        self.queued.fetch_add(len, Ordering::Relaxed);
+        {
+            let mut queue = self.queue.lock();
+            match queue.batches.back_mut() {
+                Some((last, size)) if *size + len <= MAX_DRAIN => {
+                    last.append(batch);
+                    *size += len;
+                }
+                _ => queue.batches.push_back((batch, len)),
+            }
+        }
+        self.schedule();
+    }
+
+    /// Takes a batch; a further wake-up follows when more wait. Called by the environment.
+    pub fn drain(&self) -> EventBatch {
+        self.scheduled.store(false, Ordering::Release);
+        let (taken, more) = {
+            let mut queue = self.queue.lock();
+            let taken = queue.batches.pop_front();
+            (taken, !queue.batches.is_empty())
+        };
+        if more {
+            self.schedule();
+        }
+        let Some((batch, len)) = taken else { return EventBatch::new() };
+        self.queued.fetch_sub(len, Ordering::Relaxed);
+        self.drains.fetch_add(1, Ordering::Release);
+        self.drained.notify_waiters();
+        batch
+    }
+
+    /// How often the environment has drained: a session's reader compares.
+    pub fn drains(&self) -> u64 {
+        self.drains.load(Ordering::Acquire)
+    }
+
+    /// True when everything was drained.
+    pub fn is_empty(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) == 0
+    }
+
+    /// True while so much is queued that no session should add to it.
+    pub fn is_crowded(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) > CROWDED
+    }
+
+    /// Waits until the environment has drained more often than `drains` times.
+    pub async fn drained_since(&self, drains: u64) {
+        loop {
+            let mut notified = std::pin::pin!(self.drained.notified());
+            notified.as_mut().enable();
+            if self.drains() != drains {
+                return;
+            }
+            notified.await;
         }
     }
 
-    /// Takes everything. Called by the environment.
-    pub fn drain(&self) -> EventBatch {
-        self.scheduled.store(false, Ordering::Release);
-        std::mem::take(&mut *self.queue.lock())
+    fn schedule(&self) {
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            (self.wake)();
+        }
     }
 }
 
 impl std::fmt::Debug for Port {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Port").finish_non_exhaustive()
+    }
+}
+
+/// Most bytes of one drain, unless a single round of a shard brings more.
+const MAX_DRAIN: usize = 4 << 20;
+/// Bytes queued for one environment above which no session is read.
+const CROWDED: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn batch(session: u32, bytes: usize) -> EventBatch {
+        let mut batch = EventBatch::new();
+        batch.raw_text(session, "x".repeat(bytes));
+        batch
+    }
+
+    #[test]
+    fn appended_batches_are_one_json_array() {
+        let mut first = EventBatch::new();
+        first.packet(0, false, 0, None, "[\"a\"]", Vec::new());
+        let mut second = EventBatch::new();
+        second.closed(1, CloseReason::TransportError, Some("a \"reason\""));
+        first.append(second);
+        let (text, _) = first.into_parts();
+        assert_eq!(text, r#"[-1,0,0,-1,0,["a"],-2,4,"transport error","a \"reason\""]"#);
+    }
+
+    #[test]
+    fn a_drain_is_bounded_and_wakes_again_for_the_rest() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = wakes.clone();
+        let port = Port::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        for session in 0..3 {
+            port.submit(batch(session, MAX_DRAIN - 100));
+        }
+        assert_eq!(wakes.load(Ordering::Relaxed), 1, "one wake-up until the first drain");
+        let mut drained = 0;
+        while !port.drain().is_empty() {
+            drained += 1;
+        }
+        assert_eq!(drained, 3);
+        assert_eq!(wakes.load(Ordering::Relaxed), 3);
+        assert!(!port.is_crowded());
     }
 }

@@ -68,7 +68,7 @@ test("the intervals may be changed while the server runs", async (t) => {
   app.io.engine.opts.pingInterval = 30;
   const { open } = await openPolling(app.url);
   assert.equal(open.pingInterval, 30);
-  const { client } = await app.connect();
+  const { client } = await app.connect("/", { transports: ["websocket"] });
   await collect(client.io, "ping", 2);
 });
 

@@ -4,6 +4,7 @@
 // over where there is one; else its bytes are passed through ("bridged").
 
 const net = require("net");
+const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
 
 class Link {
@@ -31,30 +32,43 @@ class Link {
    * @returns {number|void} what `open` returned
    */
   start(response, open) {
-    const { socket } = this;
+    const { socket, head } = this;
     const options = { id: this.id, response };
-    if (this.bridged) {
-      if (this.head.length > 0) {
-        options.head = this.head;
-      }
-      const result = open(options);
-      this.head = undefined;
-      return result;
-    }
-    socket._handle.readStop();
-    socket.pause();
-    options.head = drain(socket, this.head);
-    options.fd = socket._handle.fd;
-    const result = open(options);
     this.head = undefined;
-    detach(socket, Buffer.byteLength(response));
-    return result;
+    if (!this.bridged) {
+      socket._handle.readStop();
+      socket._handle.reading = false;
+      socket.pause();
+      options.head = drain(socket, head);
+      options.fd = socket._handle.fd;
+      try {
+        const result = open(options);
+        detach(socket, Buffer.byteLength(response));
+        return result;
+      } catch (err) {
+        // Out of descriptors, most likely. A bridged stream needs none.
+        debug("the socket could not be taken over: %s", err.message);
+        this.bridged = true;
+        delete options.fd;
+      }
+    } else if (head.length > 0) {
+      options.head = head;
+    }
+    return open(options);
+  }
+
+  /** Gives up a stream whose handshake was not completed. */
+  abandon() {
+    this._forget();
+    this.socket.destroy();
   }
 
   /** Names the session that the stream serves; a bridged stream starts to flow. */
   bind(handle) {
     this.handle = handle;
-    if (this.bridged) {
+    if (this.bridged && this.socket.destroyed) {
+      core.bridgeEnd(handle, this.id);
+    } else if (this.bridged) {
       const { socket } = this;
       socket.on("data", (chunk) => core.bridgeData(handle, this.id, chunk));
       socket.on("end", () => core.bridgeEnd(handle, this.id));
@@ -72,6 +86,11 @@ class Link {
 
   /** Ends a bridged stream; a peer that does not close is dropped. */
   end() {
+    if (!this.bridged) {
+      // The core could not watch the descriptor and has closed it.
+      this.onGone();
+      return;
+    }
     const { socket } = this;
     if (socket.destroyed) {
       return;
@@ -89,7 +108,7 @@ class Link {
     }
     if (this.bridged) {
       this.socket.destroy();
-    } else {
+    } else if (this.handle !== -1) {
       core.kill(this.handle, this.id);
     }
   }
@@ -106,21 +125,23 @@ class Link {
     if (this.gone) {
       return;
     }
-    if (this.bridged) {
+    if (this.handle === -1) {
+      this._forget();
+    } else if (this.bridged) {
       core.bridgeEnd(this.handle, this.id);
       this._forget();
-    } else if (this.handle !== -1) {
+    } else {
       // Somebody destroyed Node's socket: the connection goes with it.
       core.kill(this.handle, this.id);
-    } else {
-      this._forget();
     }
   }
 
   _forget() {
-    this.gone = true;
-    links.delete(this.id);
-    unref();
+    if (!this.gone) {
+      this.gone = true;
+      links.delete(this.id);
+      unref();
+    }
   }
 }
 

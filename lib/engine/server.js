@@ -188,6 +188,8 @@ class Server extends EventEmitter {
 
   /** Serves an upgrade request. */
   handleUpgrade(req, socket, head) {
+    // Middlewares may take their time; a peer that leaves meanwhile is no error.
+    socket.on("error", noop);
     this.prepare(req);
     // Only middlewares look at it.
     const res = this.middlewares.length > 0 ? new UpgradeResponse(req, socket) : undefined;
@@ -231,6 +233,10 @@ class Server extends EventEmitter {
     } catch (error) {
       debug("error while generating an id");
       return refuse(errors.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
+    }
+    if (req[kUpgrade]?.link.gone) {
+      debug("the client has left during the handshake");
+      return undefined;
     }
     debug('handshaking client "%s"', id);
     let transport;
@@ -319,6 +325,10 @@ class Server extends EventEmitter {
   }
 
   _upgrade(req, socket, head, headers) {
+    if (socket.destroyed || !socket.readable || !socket.writable) {
+      debug("the client has left before the upgrade");
+      return socket.destroy();
+    }
     if (this._closed) {
       return endWith(socket, refusal(503, "Service Unavailable", "Service Unavailable"));
     }
@@ -351,7 +361,10 @@ class Server extends EventEmitter {
       link.start(response, (options) => core.probe(conn.handle, options));
       conn.startUpgrade(transport);
     } else {
-      this.handshake("websocket", req, (code, context) => abortUpgrade(socket, code, context));
+      this.handshake("websocket", req, (code, context) => {
+        abortUpgrade(socket, code, context);
+        link.abandon();
+      });
     }
     return undefined;
   }

@@ -47,7 +47,11 @@ class Socket extends EventEmitter {
     /** The Socket.IO client, which takes packets the short way. */
     this.receiver = null;
     /** Sockets by the ordinal that the core knows them by. */
-    this.ordinals = [];
+    this.ordinals = new Map();
+    this.nextOrdinal = 0;
+    /** Bytes that the peer does not take, as far as the core has reported. */
+    this.blockedBytes = 0;
+    this._blockedWrites = 0;
     this._raw = false;
     this._writtenIn = 0;
     this._writes = 0;
@@ -245,12 +249,15 @@ class Socket extends EventEmitter {
 
   /** True after a write in this tick, or while a poll that was written to is being answered. */
   hasWritten() {
-    return this._writtenIn === currentTick();
+    return this.blockedBytes > 0 || this._writtenIn === currentTick();
   }
 
   /** Notes a write. */
   touch() {
     const tick = touchTick();
+    if (this.blockedBytes > 0) {
+      this._blockedWrites++;
+    }
     if (this._writtenIn === tick) {
       this._writes++;
     } else {
@@ -279,16 +286,31 @@ class Socket extends EventEmitter {
       return;
     }
     if (this.onPacket !== pristine.onPacket || this._raw) {
-      // Somebody wants to see packets since the core was told to decode them.
-      this._observe("packet");
-      for (const packet of wave) {
-        for (const data of receiver.encodeDecoded(packet)) {
-          this.onPacket({ type: "message", data });
-        }
-      }
-      return;
+      this._context.runInAsyncScope(this._showDecoded, this, wave);
+    } else {
+      this._context.runInAsyncScope(receiver.onpackets, receiver, wave, alone);
     }
-    this._context.runInAsyncScope(receiver.onpackets, receiver, wave, alone);
+  }
+
+  /** Somebody wants to see packets since the core was told to decode them. */
+  _showDecoded(wave) {
+    this._observe("packet");
+    for (const packet of wave) {
+      for (const data of this.receiver?.encodeDecoded(packet) ?? []) {
+        this.onPacket({ type: "message", data });
+      }
+    }
+  }
+
+  /** True for an end that the peer's last packets are heard before. */
+  closesLate(reason) {
+    return reason === "transport close" && this.transport.name === "websocket";
+  }
+
+  /** The peer takes no more, or takes all again. */
+  onBlocked(bytes) {
+    this.blockedBytes = bytes;
+    this._blockedWrites = bytes > 0 ? 1 : 0;
   }
 
   /** A message that the core does not decode. */
@@ -329,12 +351,18 @@ class Socket extends EventEmitter {
       error = new Error(description);
       error.type = "TransportError";
       error.description = undefined;
-      if (this.transport.listenerCount("error") > 0) {
+    }
+    this._context.runInAsyncScope(this._endWith, this, reason, error);
+  }
+
+  _endWith(reason, error) {
+    try {
+      if (error !== undefined && this.transport.listenerCount("error") > 0) {
         this.transport.emit("error", error);
       }
+    } finally {
+      this.onClose(reason, error);
     }
-    this._context.runInAsyncScope(this.onClose, this, reason, error);
-    this._context.emitDestroy();
   }
 
   /** A WebSocket asks to take over. */
@@ -402,7 +430,8 @@ class Socket extends EventEmitter {
 
   /** How many packets a close would have to wait for. */
   _waiting() {
-    return this._writtenIn === currentTick() ? this._writes - 1 : 0;
+    const inTick = this._writtenIn === currentTick() ? this._writes - 1 : 0;
+    return Math.max(inTick, this._blockedWrites);
   }
 
   _handOver(packet) {

@@ -65,15 +65,16 @@ class SocketView extends EventEmitter {
     return { open: 1, closing: 2, closed: 3 }[this._transport.readyState];
   }
 
-  /** Bytes that wait to be written: what was sent in this tick. */
+  /** Bytes that wait because the peer takes no more, as of when that began. */
   get bufferedAmount() {
-    return 0;
+    return this._transport.conn?.blockedBytes ?? 0;
   }
 
   /** Starts the close handshake. */
   close() {
-    if (this._transport.readyState === "open") {
-      core.fail(this._transport.conn.handle);
+    const { conn } = this._transport;
+    if (this._transport.readyState === "open" && conn.transport === this._transport) {
+      core.fail(conn.handle);
     }
   }
 

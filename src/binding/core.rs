@@ -118,7 +118,6 @@ impl Core {
                     list.set(index, &BufferSlice::from_data(env, data)?)?;
                 }
                 Extra::Binary(data) => list.set(index, &BufferSlice::copy_from(env, data)?)?,
-                Extra::Shared(data) => list.set(index, &BufferSlice::copy_from(env, data)?)?,
             }
         }
         result.set(1, list)?;

@@ -110,6 +110,11 @@ impl Context {
             .batch
     }
 
+    /// The environment's port itself.
+    pub fn port(&self, id: PortId) -> Option<&Arc<Port>> {
+        self.ports.get(id)?.as_ref().map(|slot| &slot.port)
+    }
+
     /// Makes an environment known under `id`.
     pub fn add_port(&mut self, id: PortId, port: Arc<Port>) {
         if self.ports.len() <= id {

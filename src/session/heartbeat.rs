@@ -66,6 +66,11 @@ impl Heartbeat {
         }
     }
 
+    /// Waits for the pong anew.
+    pub fn extend(&mut self, now: Instant, config: &EngineConfig) {
+        self.deadline = now + config.ping_timeout();
+    }
+
     /// Looks at the deadline. Call `schedule` afterwards.
     pub fn on_timer(&mut self, now: Instant, config: &EngineConfig) -> Beat {
         self.scheduled = None;

@@ -43,8 +43,8 @@ pub struct Inbound {
     config: Arc<EngineConfig>,
     /// Deliver packets undecoded, pings and pongs included: somebody listens to them.
     raw: bool,
-    /// Namespaces this session is connected to, by ordinal.
-    sockets: SmallVec<[Option<Arc<str>>; 1]>,
+    /// Namespaces this session is connected to, with the ordinals of its sockets there.
+    sockets: SmallVec<[(u32, Arc<str>); 1]>,
     partial: Option<Box<Partial>>,
 }
 
@@ -94,20 +94,13 @@ impl Inbound {
     }
 
     /// Packets of `nsp` may be delivered decoded from now on, as those of `ordinal`.
-    pub fn connect(&mut self, ordinal: usize, nsp: Arc<str>) {
-        if self.sockets.len() <= ordinal {
-            self.sockets.resize(ordinal + 1, None);
-        }
-        if let Some(slot) = self.sockets.get_mut(ordinal) {
-            *slot = Some(nsp);
-        }
+    pub fn connect(&mut self, ordinal: u32, nsp: Arc<str>) {
+        self.sockets.push((ordinal, nsp));
     }
 
     /// Packets of this ordinal's namespace go to the full decoder again.
-    pub fn disconnect(&mut self, ordinal: usize) {
-        if let Some(slot) = self.sockets.get_mut(ordinal) {
-            *slot = None;
-        }
+    pub fn disconnect(&mut self, ordinal: u32) {
+        self.sockets.retain(|(known, _)| *known != ordinal);
     }
 
     /// Frees what a closed session does not need.
@@ -279,8 +272,7 @@ impl Inbound {
     }
 
     fn ordinal_of(&self, nsp: &str) -> Option<u32> {
-        let found = self.sockets.iter().position(|slot| slot.as_deref() == Some(nsp))?;
-        u32::try_from(found).ok()
+        self.sockets.iter().rev().find(|(_, name)| **name == *nsp).map(|(ordinal, _)| *ordinal)
     }
 
     fn finish(

@@ -51,6 +51,8 @@ pub struct Session {
     notify_drain: bool,
     /// The JavaScript tick of the last write: a volatile packet of the same tick is dropped.
     last_tick: u32,
+    /// Its stream is not read because JavaScript is behind.
+    paused: bool,
     /// When the deferred close of a polling session is given up.
     close_deadline: Option<tokio::time::Instant>,
 }
@@ -111,6 +113,7 @@ impl Session {
             dirty: false,
             notify_drain: false,
             last_tick: 0,
+            paused: false,
             close_deadline: None,
         };
         session.push(ctx, Packet::text(PacketType::Open, &[open.as_bytes()]));
@@ -130,6 +133,11 @@ impl Session {
     /// True once the close event was delivered.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    /// Notes whether the stream is read.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Bytes a message may have.
@@ -295,21 +303,17 @@ impl Session {
     /// A WebSocket that asks to become this session's transport.
     pub fn on_probe(&mut self, ctx: &mut Context, mut ws: WebSocket, response: String) {
         ws.out.push(response.into());
-        let refused = self.state != State::Open
-            || self.probe.is_some()
-            || !matches!(self.transport, Transport::Polling(_));
-        let deadline = ctx.now + self.config.upgrade_timeout();
-        self.probe = match self.probe.take() {
-            Some(running) => {
-                // Two upgrade requests crossed: the first goes on.
-                leave(ctx, self.inbound.port, self.inbound.handle, ws, Farewell::CloseFrame(None));
-                Some(running)
-            }
-            None => Some(Box::new(Probe::new(ws, deadline))),
-        };
-        if refused {
-            return self.drop_probe(ctx, Farewell::CloseFrame(None));
+        let (port, handle) = (self.inbound.port, self.inbound.handle);
+        let takes = self.state == State::Open
+            && self.probe.is_none()
+            && matches!(self.transport, Transport::Polling(_));
+        if !takes {
+            // Two upgrade requests crossed, or the session has moved on meanwhile.
+            ctx.events(port).probe_failed(handle, ws.link);
+            return leave(ctx, port, handle, ws, Farewell::CloseFrame(None));
         }
+        let deadline = ctx.now + self.config.upgrade_timeout();
+        self.probe = Some(Box::new(Probe::new(ws, deadline)));
         ctx.timer(deadline, self.key, TimerKind::Probe);
         self.mark_dirty(ctx);
     }
@@ -416,6 +420,9 @@ impl Session {
             Some(ws) => {
                 let done = ws.out.is_empty();
                 ws.blocked = !done;
+                if done {
+                    ctx.events(self.inbound.port).blocked(self.inbound.handle, 0);
+                }
                 done
             }
             None => true,
@@ -531,6 +538,10 @@ impl Session {
                 if self.state == State::Open {
                     self.push(ctx, Packet::bare(PacketType::Ping));
                 }
+            }
+            // The pong may lie in what we do not read: that is not the peer's fault.
+            heartbeat::Beat::TimedOut if self.paused => {
+                self.inbound.heartbeat.extend(ctx.now, &self.config);
             }
             heartbeat::Beat::TimedOut => {
                 return self.end(ctx, CloseReason::PingTimeout, None, Farewell::CloseFrame(None));
@@ -695,7 +706,9 @@ fn flush_ws(
         && let Stream::Fd(fd) = &ws.stream
     {
         ws.blocked = true;
+        let waiting = ws.out.len() as u64;
         ctx.tasks.push(Task::WatchWrites { key, link, fd: fd.clone() });
+        ctx.events(port).blocked(handle, waiting);
     }
     Ok(state)
 }

@@ -123,8 +123,9 @@ impl Pool {
 
     /// Sends a command to one shard.
     pub fn send(&self, shard: usize, command: Command) {
-        if shard < MAX_SHARDS {
-            self.shard(shard).queue.push(command);
+        // A name that was never given out must not start a thread.
+        if let Some(shard) = self.shards.get(shard).and_then(OnceLock::get) {
+            shard.queue.push(command);
         }
     }
 
@@ -133,11 +134,6 @@ impl Pool {
         for shard in self.running() {
             shard.queue.push(make());
         }
-    }
-
-    /// Calls `send` with each running shard's index.
-    pub fn running_count(&self) -> usize {
-        self.running().count()
     }
 
     fn running(&self) -> impl Iterator<Item = &ShardRef> {

@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::config;
-use crate::event::Body;
+use crate::event::{Body, Port};
 use crate::session::{Context, PortId, Session, Task};
 use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
 
@@ -56,11 +56,13 @@ async fn run(queue: Arc<CommandQueue>) {
         }
         state.run_timers();
         state.flush();
-        for task in std::mem::take(&mut state.ctx.tasks) {
-            shard.start(&mut state, task);
-        }
+        // Readers first: a session may have ended in the round it began in, and parting with a
+        // stream stops its reader.
         for (key, link, fd) in std::mem::take(&mut state.new_readers) {
             shard.start_reader(&mut state, key, link, fd);
+        }
+        for task in std::mem::take(&mut state.ctx.tasks) {
+            shard.start(&mut state, task);
         }
         state.ctx.flush_events();
         state.ctx.hurry = false;
@@ -90,10 +92,10 @@ struct Shard {
     new_readers: Vec<(u32, u32, Fd)>,
 }
 
-/// A session and its sockets' places in the room index, by ordinal.
+/// A session and its sockets' places in the room index, with their ordinals.
 struct Entry {
     session: Session,
-    members: SmallVec<[Option<MemberId>; 1]>,
+    members: SmallVec<[(u32, MemberId); 1]>,
 }
 
 #[cfg(unix)]
@@ -167,18 +169,17 @@ impl Shard {
                 self.attach(key, ordinal);
                 if let Some(member) = self.member(key, ordinal) {
                     self.rooms.connect(member, namespace);
-                    self.with(key, |session, _| session.inbound().connect(ordinal as usize, name));
+                    self.with(key, |session, _| session.inbound().connect(ordinal, name));
                 }
             }
             Command::Detach { key, ordinal } => {
-                if let Some(member) = self
-                    .entry(key)
-                    .and_then(|entry| entry.members.get_mut(ordinal as usize))
-                    .and_then(Option::take)
-                {
+                if let Some(member) = self.member(key, ordinal) {
                     self.rooms.remove(member);
                 }
-                self.with(key, |session, _| session.inbound().disconnect(ordinal as usize));
+                if let Some(entry) = self.entry(key) {
+                    entry.members.retain(|(known, _)| *known != ordinal);
+                }
+                self.with(key, |session, _| session.inbound().disconnect(ordinal));
             }
             Command::Open(open) => self.open(*open),
             Command::Probe(upgrade) => self.probe(*upgrade),
@@ -243,7 +244,7 @@ impl Shard {
         while let Some(key) = self.ctx.closed.pop() {
             let Some(entry) = self.entry(key) else { continue };
             let members = std::mem::take(&mut entry.members);
-            for member in members.into_iter().flatten() {
+            for (_, member) in members {
                 self.rooms.remove(member);
             }
         }
@@ -254,7 +255,8 @@ impl Shard {
     }
 
     fn member(&mut self, key: u32, ordinal: u32) -> Option<MemberId> {
-        self.entry(key)?.members.get(ordinal as usize).copied().flatten()
+        let members = &self.entry(key)?.members;
+        members.iter().find(|(known, _)| *known == ordinal).map(|(_, member)| *member)
     }
 
     fn attach(&mut self, key: u32, ordinal: u32) {
@@ -262,15 +264,9 @@ impl Shard {
         let Some(entry) = sessions.get_mut(key as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        let ordinal = ordinal as usize;
-        if entry.session.is_closed() || ordinal > MAX_ORDINAL {
-            return;
-        }
-        if entry.members.len() <= ordinal {
-            entry.members.resize(ordinal + 1, None);
-        }
-        if let Some(slot @ None) = entry.members.get_mut(ordinal) {
-            *slot = Some(rooms.add(key));
+        let known = entry.members.iter().any(|(known, _)| *known == ordinal);
+        if !known && !entry.session.is_closed() {
+            entry.members.push((ordinal, rooms.add(key)));
         }
     }
 
@@ -370,7 +366,6 @@ impl Shard {
 /// HTTP answer, and the descriptor to read.
 fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String, Option<Fd>) {
     #[cfg(unix)]
-    // A descriptor that cannot be watched is as good as a closed one: nothing will come.
     let fd = link.fd.and_then(|fd| crate::transport::watch(fd).ok()).map(Rc::new);
     #[cfg(not(unix))]
     let fd: Option<Fd> = None;
@@ -428,41 +423,51 @@ impl Shared {
     /// Reads a stream until it ends or the session lets go of it.
     #[cfg(unix)]
     async fn read(self, key: u32, link: u32, fd: Fd) {
+        let mut backlog = Backlog::default();
         while let Ok(mut ready) = fd.readable().await {
-            let mut state = self.state.borrow_mut();
-            let mut buffer = std::mem::take(&mut state.read_buffer);
-            let (step, used) = read_once(&fd, &mut buffer);
-            if used < buffer.len() {
-                // A short read has emptied the socket: the next edge will say when to come back.
+            let Round { emptied, flow, wait } = self.read_round(key, link, &fd, &mut backlog);
+            if emptied {
+                // The next edge will say when to come back.
                 ready.clear_ready();
-            }
-            state.ctx.now = Instant::now();
-            let flow = match step {
-                ReadStep::Bytes(count) => {
-                    let bytes = buffer.get_mut(..count).unwrap_or_default();
-                    let keep = state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes));
-                    if keep == Some(true) {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                }
-                ReadStep::NotReady => ControlFlow::Continue(()),
-                ReadStep::End => {
-                    state.with(key, |session, ctx| session.on_stream_end(ctx, link));
-                    ControlFlow::Break(())
-                }
-            };
-            state.read_buffer = buffer;
-            let wake = state.has_work();
-            drop(state);
-            if wake {
-                self.queue.wake();
             }
             if flow.is_break() {
                 return;
             }
+            if let Some((port, drains)) = wait {
+                // TCP pushes back on the peer until JavaScript has caught up.
+                port.drained_since(drains).await;
+                self.state.borrow_mut().with(key, |session, _| session.set_paused(false));
+            }
         }
+    }
+
+    /// Reads once and lets the session take the bytes in.
+    #[cfg(unix)]
+    fn read_round(&self, key: u32, link: u32, fd: &Fd, backlog: &mut Backlog) -> Round {
+        let mut state = self.state.borrow_mut();
+        let mut buffer = std::mem::take(&mut state.read_buffer);
+        let (step, used) = read_once(fd, &mut buffer);
+        state.ctx.now = Instant::now();
+        let flow = match step {
+            ReadStep::Bytes(count) => {
+                backlog.bytes += count;
+                let bytes = buffer.get_mut(..count).unwrap_or_default();
+                let keep = state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes));
+                if keep == Some(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }
+            ReadStep::NotReady => ControlFlow::Continue(()),
+            ReadStep::End => {
+                state.with(key, |session, ctx| session.on_stream_end(ctx, link));
+                ControlFlow::Break(())
+            }
+        };
+        let emptied = used < buffer.len();
+        state.read_buffer = buffer;
+        let wait = backlog.check(&mut state, key);
+        if state.has_work() {
+            self.queue.wake();
+        }
+        Round { emptied, flow, wait }
     }
 
     #[cfg(unix)]
@@ -482,6 +487,48 @@ impl Shared {
             }
             ready.clear_ready();
         }
+    }
+}
+
+/// What one read leaves to do.
+#[cfg(unix)]
+struct Round {
+    /// The socket holds no more for now: the read was short.
+    emptied: bool,
+    flow: ControlFlow<()>,
+    /// Whom to wait for before the next read.
+    wait: Option<(Arc<Port>, u64)>,
+}
+
+/// How much one stream has brought that JavaScript has not drained.
+#[cfg(unix)]
+#[derive(Default)]
+struct Backlog {
+    bytes: usize,
+    drains: u64,
+}
+
+#[cfg(unix)]
+impl Backlog {
+    /// Says whom to wait for before more is read, if anybody. The session is paused then.
+    fn check(&mut self, state: &mut Shard, key: u32) -> Option<(Arc<Port>, u64)> {
+        let id = state.with(key, |session, _| session.port())?;
+        let port = state.ctx.port(id)?.clone();
+        let drains = port.drains();
+        if drains != self.drains {
+            // What came since the last drain is hard to tell from what came before: start over.
+            self.drains = drains;
+            self.bytes = 0;
+        }
+        if self.bytes < config::MAX_BACKLOG && !port.is_crowded() {
+            return None;
+        }
+        if port.is_empty() && !state.ctx.has_events() {
+            // Half a message, and nothing for JavaScript to drain: waiting would be for ever.
+            return None;
+        }
+        state.with(key, |session, _| session.set_paused(true));
+        Some((port, drains))
     }
 }
 
@@ -549,6 +596,5 @@ async fn linger(_ws: WebSocket, _wait: bool) {}
 
 const TIMER_SLACK: std::time::Duration = std::time::Duration::from_millis(1);
 const LINGER_BUFFER: usize = 4096;
-const MAX_ORDINAL: usize = 1 << 16;
 /// Engine.IO error code "Session ID unknown".
 const UNKNOWN_SID: u8 = 1;

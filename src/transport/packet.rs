@@ -30,11 +30,6 @@ impl Packet {
         Self { frame: buf.into(), head, binary: false, compress: true }
     }
 
-    /// A text packet of a message.
-    pub fn message(text: &str) -> Self {
-        Self::text(PacketType::Message, &[text.as_bytes()])
-    }
-
     /// A binary message.
     pub fn binary(data: &[u8]) -> Self {
         Self::binary_frame(&[], data)
