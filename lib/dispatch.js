@@ -6,6 +6,7 @@
 
 const { Core } = require("./binding");
 const timers = require("timers");
+const { setImmediate } = timers;
 
 /** The native core of this environment. */
 const core = new Core(onWake);
@@ -54,15 +55,42 @@ const BODY_ERROR = 4;
  * @property {Buffer[]} [attachments]
  */
 
+/** Fields of records after which the event loop gets a turn. */
+const MAX_PER_TURN = 2048;
+
 /** Batches that are not fully delivered yet. */
 const batches = [];
 
+/** Fields of records taken since the last rest. */
+let taken = 0;
+/** Enough was taken: the next batch waits for another turn of the event loop. */
+let resting = false;
+
 function onWake() {
+  if (!resting) {
+    drain();
+  }
+}
+
+function drain() {
   const [json, extras] = core.drain();
-  batches.push({ records: JSON.parse(json), extras, at: 0, extra: 0, conn: undefined });
+  const records = JSON.parse(json);
+  taken += records.length;
+  if (taken > MAX_PER_TURN) {
+    // While clients send without end, timers and other streams get their turn, too.
+    resting = true;
+    setImmediate(endRest);
+  }
+  batches.push({ records, extras, at: 0, extra: 0, conn: undefined });
   if (batches.length === 1) {
     step();
   }
+}
+
+function endRest() {
+  resting = false;
+  taken = 0;
+  drain();
 }
 
 /**

@@ -195,9 +195,9 @@ impl EventBatch {
     }
 
     /// An engine packet without data, for observed sessions.
-    pub fn engine_packet(&mut self, session: u32, digit: u8) {
+    pub fn engine_packet(&mut self, session: u32, number: u8) {
         self.record(session, "9,");
-        self.number(digit.into());
+        self.number(number.into());
     }
 
     /// The answer to a polling request.
@@ -419,7 +419,7 @@ impl std::fmt::Debug for Port {
 }
 
 /// Most bytes of one drain, unless a single round of a shard brings more.
-const MAX_DRAIN: usize = 4 << 20;
+const MAX_DRAIN: usize = 256 * 1024;
 /// Bytes queued for one environment above which no session is read.
 const CROWDED: usize = 64 << 20;
 

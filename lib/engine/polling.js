@@ -47,6 +47,13 @@ class Polling extends Transport {
     return this.readyState === "open" && this.req !== null && !this.conn?.hasWritten();
   }
 
+  /** Answers the GET that opened the connection, before anybody hears of the connection. */
+  answerHandshake(req, body) {
+    const { res } = req;
+    req.res = null;
+    this._write(req, res, body, true);
+  }
+
   onRequest(req) {
     const { res } = req;
     // The response must not keep the request alive, or the other way round, once both are done.

@@ -13,7 +13,7 @@ const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
 const { Link } = require("./link");
 const { Polling } = require("./polling");
-const { Socket } = require("./socket");
+const { Socket, toMessage } = require("./socket");
 const { UpgradeResponse } = require("./upgrade-response");
 const { WebSocket } = require("./websocket");
 const { defineOptions } = require("./options");
@@ -265,13 +265,21 @@ class Server extends EventEmitter {
       );
     } else {
       const { supportsBinary, jsonp } = transport;
-      conn.attach(core.openPolling(this._engine, open, protocol, supportsBinary, jsonp));
+      const { handle, text, data } = core.openPolling(
+        this._engine,
+        open,
+        protocol,
+        supportsBinary,
+        jsonp,
+        this.opts.initialPacket ? [toMessage(this.opts.initialPacket)] : []
+      );
+      conn.attach(handle);
       transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));
+      transport.answerHandshake(req, text ?? data);
     }
-    if (this.opts.initialPacket) {
+    if (transportName === "websocket" && this.opts.initialPacket) {
       conn.sendPacket("message", this.opts.initialPacket);
     }
-    transport.onRequest(req);
     this.clients[id] = conn;
     this.clientsCount++;
     conn.once("close", () => {

@@ -15,14 +15,14 @@ use smallvec::smallvec;
 
 use super::text::with_utf8;
 use crate::config::{ConfigKey, EngineConfig};
-use crate::event::{CloseReason, Extra, Port};
+use crate::event::{Body, CloseReason, Extra, Port};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame;
 use crate::session::{Identity, PortId};
 use crate::shard::{
     Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start, Upgrade,
 };
-use crate::transport::Packet;
+use crate::transport::{Packet, Polling};
 
 /// The engine as JavaScript holds it. Sessions are named by small integers ("handles").
 #[napi]
@@ -38,6 +38,17 @@ pub struct Core {
 struct Engine {
     config: Arc<EngineConfig>,
     shards: usize,
+}
+
+/// What a handshake over polling is answered with.
+#[napi(object)]
+pub struct PollingHandshake {
+    /// Name of the new session.
+    pub handle: u32,
+    /// The payload, if it is text.
+    pub text: Option<String>,
+    /// The payload, if it is binary (revision 3).
+    pub data: Option<Buffer>,
 }
 
 /// A stream to complete a WebSocket handshake on.
@@ -131,7 +142,8 @@ impl Core {
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts a session on polling and returns its handle.
+    /// Starts a session on polling. `first` are the messages that follow the open packet in the
+    /// answer to the handshake.
     #[napi]
     pub fn open_polling(
         &self,
@@ -140,8 +152,21 @@ impl Core {
         revision: u32,
         supports_binary: bool,
         jsonp: Option<String>,
-    ) -> Result<u32> {
-        self.open(engine, open, revision, Start::Polling { supports_binary, jsonp })
+        first: Vec<Message<'_>>,
+    ) -> Result<PollingHandshake> {
+        let mut group = packets(&first)?;
+        group.insert(0, Packet::text(PacketType::Open, &[open.as_bytes()]));
+        let polling = Polling { pending: None, supports_binary, jsonp: jsonp.clone() };
+        let body = polling.encode(&group, revision_of(revision));
+        let start = Start::Polling { supports_binary, jsonp };
+        let handle = self.open(engine, String::new(), revision, start)?;
+        Ok(match body {
+            Body::Text { text, .. } => PollingHandshake { handle, text: Some(text), data: None },
+            Body::Binary { data, .. } => {
+                PollingHandshake { handle, text: None, data: Some(data.into()) }
+            }
+            _ => PollingHandshake { handle, text: None, data: None },
+        })
     }
 
     /// Starts a session on WebSocket and returns its handle.
@@ -396,7 +421,7 @@ impl Core {
             handle,
             port: self.port_id,
             config: engine.config.clone(),
-            revision: if revision == 3 { Revision::V3 } else { Revision::V4 },
+            revision: revision_of(revision),
         };
         let open = Open { identity, open, start };
         Pool::global().send(session.shard, Command::Open(Box::new(open)));
@@ -416,6 +441,10 @@ impl Core {
     fn room(&self, number: u32) -> RoomId {
         (self.port_id as u64) << 32 | u64::from(number)
     }
+}
+
+fn revision_of(number: u32) -> Revision {
+    if number == 3 { Revision::V3 } else { Revision::V4 }
 }
 
 /// Sends packets that belong together to one session.

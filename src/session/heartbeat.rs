@@ -81,7 +81,8 @@ impl Heartbeat {
         } else {
             self.awaiting_pong = true;
             self.extended = false;
-            self.deadline = now + config.ping_timeout();
+            // From when the ping was due: a late timer must not add up.
+            self.deadline += config.ping_timeout();
             Beat::SendPing
         }
     }

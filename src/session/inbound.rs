@@ -182,7 +182,7 @@ impl Inbound {
             (kind, _) => {
                 self.heartbeat.on_packet(ctx.now, &self.config);
                 if self.raw {
-                    ctx.events(self.port).engine_packet(self.handle, kind.digit());
+                    ctx.events(self.port).engine_packet(self.handle, kind.digit() - b'0');
                 }
                 ControlFlow::Continue(())
             }
@@ -196,7 +196,7 @@ impl Inbound {
 
     fn report_heartbeat(&self, ctx: &mut Context, kind: PacketType) {
         if self.raw {
-            ctx.events(self.port).engine_packet(self.handle, kind.digit());
+            ctx.events(self.port).engine_packet(self.handle, kind.digit() - b'0');
             ctx.events(self.port).heartbeat(self.handle);
         }
     }

@@ -84,9 +84,9 @@ enum Farewell {
 }
 
 impl Session {
-    /// A session that starts on polling. `open` is the open packet's body.
-    pub fn polling(ctx: &mut Context, identity: Identity, polling: Polling, open: &str) -> Self {
-        Self::new(ctx, identity, Transport::Polling(polling), open)
+    /// A session that starts on polling. Its open packet was the answer to the handshake.
+    pub fn polling(ctx: &mut Context, identity: Identity, polling: Polling) -> Self {
+        Self::new(ctx, identity, Transport::Polling(polling))
     }
 
     /// A session that starts on WebSocket. `response` is the HTTP answer to the upgrade request.
@@ -98,11 +98,13 @@ impl Session {
         open: &str,
     ) -> Self {
         ws.out.push(response.into());
-        Self::new(ctx, identity, Transport::WebSocket(ws), open)
+        let mut session = Self::new(ctx, identity, Transport::WebSocket(ws));
+        session.push(ctx, Packet::text(PacketType::Open, &[open.as_bytes()]));
+        session
     }
 
-    fn new(ctx: &mut Context, identity: Identity, transport: Transport, open: &str) -> Self {
-        let mut session = Self {
+    fn new(ctx: &mut Context, identity: Identity, transport: Transport) -> Self {
+        Self {
             key: identity.key,
             config: identity.config.clone(),
             transport,
@@ -115,9 +117,7 @@ impl Session {
             last_tick: 0,
             paused: false,
             close_deadline: None,
-        };
-        session.push(ctx, Packet::text(PacketType::Open, &[open.as_bytes()]));
-        session
+        }
     }
 
     /// The Socket.IO side.

@@ -78,7 +78,7 @@ pub type Group = SmallVec<[Packet; 1]>;
 pub struct Open {
     /// Who it is.
     pub identity: Identity,
-    /// Body of the open packet.
+    /// Body of the open packet, for a start on WebSocket.
     pub open: String,
     /// What it starts on.
     pub start: Start,

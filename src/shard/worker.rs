@@ -42,8 +42,7 @@ async fn run(queue: Arc<CommandQueue>) {
         let next_timer = shard.state.borrow().ctx.next_timer();
         match next_timer {
             Some(at) => {
-                // Rounded up, so that timers that are due together fire together.
-                let _ = tokio::time::timeout_at(at + TIMER_SLACK, queue.ready()).await;
+                let _ = tokio::time::timeout_at(at, queue.ready()).await;
             }
             None => queue.ready().await,
         }
@@ -277,7 +276,7 @@ impl Shard {
         let (session, head) = match start {
             Start::Polling { supports_binary, jsonp } => {
                 let polling = Polling { pending: None, supports_binary, jsonp };
-                (Session::polling(ctx, identity, polling, &open), None)
+                (Session::polling(ctx, identity, polling), None)
             }
             Start::WebSocket(link) => {
                 let limit = identity.config.max_payload();
@@ -594,7 +593,6 @@ async fn linger(mut ws: WebSocket, wait: bool) {
 #[cfg(not(unix))]
 async fn linger(_ws: WebSocket, _wait: bool) {}
 
-const TIMER_SLACK: std::time::Duration = std::time::Duration::from_millis(1);
 const LINGER_BUFFER: usize = 4096;
 /// Engine.IO error code "Session ID unknown".
 const UNKNOWN_SID: u8 = 1;
