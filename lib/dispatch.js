@@ -6,6 +6,7 @@
 
 const { Core } = require("./binding");
 const timers = require("timers");
+const { takeFailure } = require("./turns");
 const { setImmediate } = timers;
 
 /** The native core of this environment. */
@@ -120,7 +121,11 @@ function step() {
 const settled = Promise.resolve();
 
 function stepLater() {
-  settled.then(stepSafely);
+  if (takeFailure()) {
+    setImmediate(stepSafely);
+  } else {
+    settled.then(stepSafely);
+  }
 }
 
 /** A promise job must not throw: that would be an unhandled rejection, not an exception. */

@@ -4,6 +4,10 @@
 // all packets of one read are taken in, then all their listeners are called. Here
 // that costs one tick for all listeners of a read instead of one for each.
 
+const { setImmediate } = require("timers");
+
+/** A listener has thrown since somebody asked. */
+let failed = false;
 /** Events of the wave that is being taken in: functions, sockets and events in turn. */
 let wave = null;
 
@@ -37,7 +41,7 @@ function runWave(packets, alone) {
     wave = null;
     if (at < packets.length) {
       // Something has thrown while a packet was taken in. The others get their turn all the same.
-      process.nextTick(runWave, packets.slice(at), false);
+      resume(runWave, packets.slice(at), false);
     }
     if (emits.length > 0 && !alone) {
       process.nextTick(runEmits, emits, 0);
@@ -50,16 +54,38 @@ function runWave(packets, alone) {
 
 function runEmits(emits, from) {
   let at = from;
+  let done = false;
   try {
     while (at < emits.length) {
       at += 3;
       emits[at - 3](emits[at - 2], emits[at - 1]);
     }
+    done = true;
   } finally {
     if (at < emits.length) {
-      process.nextTick(runEmits, emits, at);
+      resume(runEmits, emits, at);
+    } else {
+      failed ||= !done;
     }
   }
 }
 
-module.exports = { deferEmit, runWave };
+/**
+ * Goes on after a listener has thrown. Next ticks that are left over by an exception run in the
+ * middle of whatever the event loop does next, and if that is Node reading an HTTP request, a
+ * further exception there would break the request of somebody else. So the rest gets a turn of its
+ * own.
+ */
+function resume(fn, ...args) {
+  failed = true;
+  setImmediate(fn, ...args);
+}
+
+/** True once after a listener has thrown: what follows is better done in a turn of its own. */
+function takeFailure() {
+  const result = failed;
+  failed = false;
+  return result;
+}
+
+module.exports = { deferEmit, runWave, takeFailure };
