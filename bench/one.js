@@ -6,27 +6,33 @@
 const { spawn } = require("child_process");
 const path = require("path");
 const readline = require("readline");
+const { descriptorLimit } = require("./machine");
 const { loadOf } = require("./scenarios");
-const { LOAD, launch } = require("./servers");
+const { LOAD, launch, servers } = require("./servers");
 
 /** How long a process may take to answer a line, beyond what it was asked to do. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /**
  * Measures one scenario on one server.
  *
  * @param {string} server a name from servers/index.js
  * @param {object} scenario one of scenarios.js
- * @param {boolean} quick
+ * @param {{quick: boolean, pin: boolean}} options
  * @returns {Promise<object>} the figures, per operation where they can be
  */
-async function measure(server, scenario, quick) {
+async function measure(server, scenario, { quick, pin }) {
   const load = loadOf(scenario, quick);
-  const app = talkTo(launch(server, environment(scenario, load)));
+  const app = talkTo(launch(server, environment(scenario, load)), pin && 0);
   let generator;
   try {
     const { port, versions } = await app.next();
-    generator = talkTo({ command: LOAD, args: argumentsOf({ ...heartbeat(scenario), ...load, port }) });
+    const args = argumentsOf(scenario, load, port);
+    generator = talkTo({ command: LOAD, args }, pin && 1);
+    await generator.next();
+    if (servers[server].javascript && load.warmUpMs > 0) {
+      app.tell("watch");
+    }
     await generator.next();
     const ask = scenario.collectGarbage ? "gc" : "usage";
     const before = await app.ask(ask);
@@ -50,14 +56,13 @@ function environment(scenario, load) {
     BENCH_PAYLOAD: String(load.payload),
     BENCH_PING_INTERVAL: String(pingInterval),
     BENCH_PING_TIMEOUT: String(pingTimeout),
+    BENCH_EVENTS: scenario.events.join(),
     BENCH_BINARY: load.scenario === "binary" ? "1" : "0",
-    // The delay monitor wakes the loop a hundred times a second: not where rest is measured.
-    BENCH_DELAY: load.scenario === "heartbeat" ? "0" : "1",
   };
 }
 
-function argumentsOf(load) {
-  return Object.entries(load).flatMap(([key, value]) => [
+function argumentsOf(scenario, load, port) {
+  return Object.entries({ ...heartbeat(scenario), ...load, port }).flatMap(([key, value]) => [
     `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);
@@ -65,22 +70,26 @@ function argumentsOf(load) {
 
 function figures(load, before, after, done) {
   const { operations, wallUs, loadCpuUs } = done;
+  const jsUs = after.jsUs === undefined ? null : after.jsUs - before.jsUs;
   const per = (total) => (operations > 0 ? total / operations : null);
   const seconds = wallUs / 1e6;
   const cpuUs = after.cpuUs - before.cpuUs;
   const clients = load.clients || load.count;
   return {
+    clients,
     operations,
     seconds,
     cpuUsPerOperation: per(cpuUs),
-    jsUsPerOperation: after.jsUs === undefined ? null : per(after.jsUs - before.jsUs),
+    jsUsPerOperation: jsUs === null ? null : per(jsUs),
+    // Where an emit goes to all clients: what one costs the JS thread, whatever their number.
+    jsUsPerEmit: jsUs === null || load.scenario !== "broadcast" ? null : per(jsUs) * clients,
     operationsPerSecond: operations / seconds,
     cpuMsPerThousandClientsAndSecond: cpuUs / 1000 / (clients / 1000) / seconds,
     rssKiBPerOperation: per((after.rss - before.rss) / 1024),
     rssMiB: after.rss / 2 ** 20,
-    p50Us: done.p50Us,
-    p99Us: done.p99Us,
-    eventLoopDelay: after.delays || null,
+    p50Ms: done.p50Us / 1000,
+    p99Ms: done.p99Us / 1000,
+    eventLoopDelay: before.delays || null,
     lost: done.lost,
     pings: done.pings,
     longestPingGapMs: done.pingGapUs / 1000,
@@ -91,9 +100,11 @@ function figures(load, before, after, done) {
   };
 }
 
-/** Starts a process that speaks in lines of JSON. */
-function talkTo({ command, args, env }) {
-  const child = spawn(command, args, {
+/** Starts a process that speaks in lines of JSON, on one core only if one is given. */
+function talkTo({ command, args, env }, core) {
+  const pinned = Number.isInteger(core) ? ["taskset", "-c", String(core)] : [];
+  const start = ["-c", 'ulimit -n "$0"; exec "$@"', String(descriptorLimit())];
+  const child = spawn("sh", [...start, ...pinned, command, ...args], {
     cwd: path.join(__dirname, ".."),
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"],
@@ -141,10 +152,13 @@ function talkTo({ command, args, env }) {
       }
     });
 
+  const tell = (line) => child.stdin.write(`${line}\n`);
+
   return {
     next,
+    tell,
     ask(line) {
-      child.stdin.write(`${line}\n`);
+      tell(line);
       return next();
     },
     async end() {

@@ -2,7 +2,8 @@
 
 // The application all JavaScript servers run, written against the socket.io API alone:
 // which package carries it is the only difference. Talks to the runner in lines: prints
-// its port, and answers every line it gets with what the process has used so far.
+// its port, and answers every line it gets with what the process has used so far, but for
+// "watch", from which on it watches the delays of its event loop until asked again.
 
 const fs = require("fs");
 const http = require("http");
@@ -30,12 +31,45 @@ const servers = {
   uws: () => onMicroWebSockets(),
 };
 
+/** The handler of each event, made for a socket. */
+const handlers = {
+  b: (socket, everyone) => (emits) => {
+    for (let i = 0; i < emits; i++) {
+      everyone.io.emit("b", everyone.number++, everyone.padding);
+    }
+  },
+  join: (socket) => (room, done) => {
+    socket.join(room);
+    done();
+  },
+  say: (socket, { io }) => (room, n, text) => {
+    io.to(room).emit("say", n, text);
+  },
+  e: () => (first, ...rest) => {
+    const done = rest.pop();
+    done(first, ...rest);
+  },
+  move: (socket) => (n, text, done) => {
+    socket.leave("r0");
+    socket.join("r0");
+    done(n, text);
+  },
+  m: (socket, everyone, received) => (n) => {
+    received.inOrder = received.inOrder && n === FIRST + received.count;
+    received.count++;
+  },
+  sync: (socket, everyone, received) => (expected, window, done) => {
+    done(received.inOrder ? received.count : -1);
+  },
+  block: () => (ms) => {
+    const until = Date.now() + ms;
+    while (Date.now() < until);
+  },
+};
+
 /** The monitor counts the time between two of its timers, this one included. */
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-if (process.env.BENCH_DELAY !== "0") {
-  delay.enable();
-}
 servers[process.env.BENCH_SERVER || "ws"]();
 
 function attached(library, settings, manifests) {
@@ -58,37 +92,16 @@ function onMicroWebSockets() {
   );
 }
 
+/** Registers only what the scenario uses, so that an idle connection costs what it must. */
 function application(io) {
-  const padding = paddingOf(payload);
-  let number = FIRST;
+  const wanted = new Set((process.env.BENCH_EVENTS || Object.keys(handlers).join()).split(","));
+  const used = Object.entries(handlers).filter(([event]) => wanted.has(event));
+  const everyone = { io, number: FIRST, padding: paddingOf(payload) };
   io.on("connection", (socket) => {
-    let received = 0;
-    let inOrder = true;
-    socket.on("b", (emits) => {
-      for (let i = 0; i < emits; i++) {
-        io.emit("b", number++, padding);
-      }
-    });
-    socket.on("join", (room, done) => {
-      socket.join(room);
-      done();
-    });
-    socket.on("say", (room, n, text) => {
-      io.to(room).emit("say", n, text);
-    });
-    socket.on("e", (...args) => {
-      const done = args.pop();
-      done(...args);
-    });
-    socket.on("m", (n) => {
-      inOrder = inOrder && n === FIRST + received;
-      received++;
-    });
-    socket.on("sync", (expected, done) => done(inOrder ? received : -1));
-    socket.on("block", (ms) => {
-      const until = Date.now() + ms;
-      while (Date.now() < until);
-    });
+    const received = { count: 0, inOrder: true };
+    for (const [event, handlerFor] of used) {
+      socket.on(event, handlerFor(socket, everyone, received));
+    }
   });
 }
 
@@ -106,10 +119,16 @@ function announce(port, manifests) {
   say({ port, versions });
   const lines = readline.createInterface({ input: process.stdin });
   lines.on("line", (line) => {
+    if (line === "watch") {
+      delay.enable();
+      return;
+    }
     if (line === "gc") {
       global.gc();
     }
     say(usage());
+    // Watching takes fifty wake-ups a second: not while CPU time is measured.
+    delay.disable();
   });
   lines.on("close", () => process.exit());
 }

@@ -14,13 +14,26 @@ const servers = {
   ferrio: { title: "ferrio", javascript: true },
   ws: { title: "socket.io + ws", javascript: true, installed: true },
   eiows: { title: "socket.io + eiows", javascript: true, installed: true },
-  uws: { title: "socket.io on uWebSockets.js", javascript: true, installed: true },
+  uws: {
+    title: "socket.io on uWebSockets.js",
+    short: "socket.io on uWS",
+    javascript: true,
+    installed: true,
+  },
   socketioxide: { title: "socketioxide", command: SOCKETIOXIDE, crate: "peers" },
-  floor: { title: "floor: one write each", command: FLOOR, crate: "load" },
-  floor10: {
-    title: "floor: one write per tick",
+  floor: {
+    title: "floor: one write each",
+    short: "floor",
     command: FLOOR,
     crate: "load",
+    floor: true,
+  },
+  floor10: {
+    title: "floor: one write per tick",
+    short: "floor, one write",
+    command: FLOOR,
+    crate: "load",
+    floor: true,
     env: { FLOOR_BATCH: "1" },
     // In the others one tick holds one message, so it would be the same program twice.
     only: ["broadcast10"],

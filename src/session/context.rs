@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 #[cfg(unix)]
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(unix)]
 use tokio::io::unix::AsyncFd;
@@ -32,6 +33,7 @@ pub struct Context {
     pub tasks: Vec<Task>,
     /// A timer was set that is due before all others: the loop has to wait less.
     pub hurry: bool,
+    start: Instant,
     timers: BinaryHeap<Reverse<(Instant, u32, TimerKind)>>,
     ports: Vec<Option<PortSlot>>,
 }
@@ -90,6 +92,7 @@ impl Context {
             closed: Vec::new(),
             tasks: Vec::new(),
             hurry: false,
+            start: now,
             timers: BinaryHeap::new(),
             ports: Vec::new(),
         }
@@ -141,6 +144,17 @@ impl Context {
             if !slot.batch.is_empty() {
                 slot.port.submit(std::mem::take(&mut slot.batch));
             }
+        }
+    }
+
+    /// The end of the window of that length in which `at` lies. Windows are the same for all.
+    pub fn round_up(&self, at: Instant, window: Duration) -> Instant {
+        let window = window.as_millis();
+        let since = at.saturating_duration_since(self.start).as_millis();
+        match u64::try_from(window.checked_sub(since.checked_rem(window).unwrap_or(0)).unwrap_or(0))
+        {
+            Ok(rest) if window > 1 => at + Duration::from_millis(rest),
+            _ => at,
         }
     }
 

@@ -92,14 +92,25 @@ impl Heartbeat {
         self.scheduled == Some(due)
     }
 
-    /// Makes sure that a timer fires no later than the deadline.
-    pub fn schedule(&mut self, ctx: &mut Context, key: u32) {
-        if self.scheduled.is_none_or(|at| self.deadline < at) {
-            self.scheduled = Some(self.deadline);
-            ctx.timer(self.deadline, key, TimerKind::Heartbeat);
+    /// Makes sure that a timer fires for the deadline.
+    ///
+    /// Pings that are due at about the same time are sent in one go: each wake-up of the thread
+    /// costs more than the ping itself. A ping may be late by a fiftieth of its interval, 50 ms at
+    /// most; the end of the wait for a pong is exact.
+    pub fn schedule(&mut self, ctx: &mut Context, key: u32, config: &EngineConfig) {
+        let at = if self.awaiting_pong || self.revision == Revision::V3 {
+            self.deadline
+        } else {
+            ctx.round_up(self.deadline, (config.ping_interval() / 50).min(MAX_LATENESS))
+        };
+        if self.scheduled.is_none_or(|scheduled| at < scheduled) {
+            self.scheduled = Some(at);
+            ctx.timer(at, key, TimerKind::Heartbeat);
         }
     }
 }
+
+const MAX_LATENESS: std::time::Duration = std::time::Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ impl Inbound {
     pub fn new(ctx: &mut Context, identity: Identity) -> Self {
         let Identity { key, handle, port, config, revision } = identity;
         let mut heartbeat = Heartbeat::new(revision, ctx.now, &config);
-        heartbeat.schedule(ctx, key);
+        heartbeat.schedule(ctx, key, &config);
         Self {
             key,
             handle,
@@ -191,7 +191,7 @@ impl Inbound {
 
     fn on_heartbeat(&mut self, ctx: &mut Context) {
         self.heartbeat.restart(ctx.now, &self.config);
-        self.heartbeat.schedule(ctx, self.key);
+        self.heartbeat.schedule(ctx, self.key, &self.config);
     }
 
     fn report_heartbeat(&self, ctx: &mut Context, kind: PacketType) {

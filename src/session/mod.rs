@@ -547,7 +547,7 @@ impl Session {
                 return self.end(ctx, CloseReason::PingTimeout, None, Farewell::CloseFrame(None));
             }
         }
-        self.inbound.heartbeat.schedule(ctx, self.key);
+        self.inbound.heartbeat.schedule(ctx, self.key, &self.config);
     }
 
     /// Acts on what decoding decided.

@@ -17,6 +17,10 @@ pub struct Plan {
     /// How much the scenario does at a time; each says of what.
     pub window: usize,
     pub payload: usize,
+    /// Nanoseconds between two questions of a broadcast; 0 for the next at once.
+    pub pace: u64,
+    /// How many of the clients send; the others only are there.
+    pub active: usize,
     /// How many handshakes may be under way at a time.
     pub handshakes: usize,
     /// Connections a second while connecting at first; 0 for as fast as they go.
@@ -49,6 +53,8 @@ pub trait Job: Handler {
     fn finished(&self) -> bool {
         false
     }
+    /// Called after every look for events while running.
+    fn tick(&mut self, _net: &mut Net) {}
     fn stop(&mut self, net: &mut Net);
     /// Nothing is under way any more.
     fn drained(&self) -> bool;
@@ -133,6 +139,7 @@ pub trait Scenario {
         false
     }
     fn start(&mut self, _net: &mut Net, _fleet: &mut Fleet, _measured: bool) {}
+    fn tick(&mut self, _net: &mut Net, _fleet: &mut Fleet) {}
     fn stop(&mut self, _net: &mut Net, _fleet: &mut Fleet) {}
     fn text(&mut self, net: &mut Net, fleet: &mut Fleet, client: usize, text: &[u8]);
     fn binary(&mut self, _net: &mut Net, fleet: &mut Fleet, client: usize, _bytes: &[u8]) {
@@ -327,6 +334,12 @@ impl<S: Scenario> Job for Load<S> {
 
     fn finished(&self) -> bool {
         self.scenario.connects_only() && self.fleet.live == self.target
+    }
+
+    fn tick(&mut self, net: &mut Net) {
+        if self.fleet.running {
+            self.scenario.tick(net, &mut self.fleet);
+        }
     }
 
     fn stop(&mut self, net: &mut Net) {

@@ -12,6 +12,7 @@ use load::net::{Handler, Net};
 use load::usage;
 
 fn main() {
+    usage::raise_descriptor_limit();
     let setting = |name: &str, default: u64| {
         std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
     };

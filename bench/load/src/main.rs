@@ -1,6 +1,6 @@
 //! The load generator: `load --scenario NAME --port N [--KEY VALUE …]`. It connects,
-//! sets up, warms up, prints a line and waits for one; then measures, prints the figures as
-//! one line of JSON, and ends. It ends too when a limit in time is reached.
+//! sets up, prints a line, warms up, prints a line and waits for one; then measures, prints
+//! the figures as one line of JSON, and ends. It ends too when a limit in time is reached.
 
 use std::io::Write;
 
@@ -16,11 +16,13 @@ struct Options {
     warm_up_ms: u64,
     measure_ms: u64,
     block_ms: u64,
+    nap_us: u64,
     /// How long connecting, or waiting for what is still under way, may take.
     limit_ms: u64,
 }
 
 fn main() {
+    usage::raise_descriptor_limit();
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => end(&message),
@@ -30,6 +32,7 @@ fn main() {
         "broadcast" => drive(&options, Load::new(plan.clone(), Broadcast::new(&plan))),
         "rooms" => drive(&options, Load::new(plan.clone(), Rooms::new(&plan))),
         "echo" => drive(&options, Load::new(plan.clone(), Echo::text(&plan))),
+        "move" => drive(&options, Load::new(plan.clone(), Echo::moving(&plan))),
         "binary" => drive(&options, Load::new(plan.clone(), Echo::binary(&plan))),
         "oneway" => drive(&options, Load::new(plan.clone(), OneWay::new(&plan))),
         "connect" => drive(&options, Load::new(plan, Connect)),
@@ -48,6 +51,8 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             clients: 1,
             window: 1,
             payload: 64,
+            pace: 0,
+            active: usize::MAX,
             handshakes: 32,
             rate: 0,
             warm_count: 1,
@@ -58,6 +63,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         warm_up_ms: 500,
         measure_ms: 1000,
         block_ms: 0,
+        nap_us: 50,
         limit_ms: 30_000,
     };
     while let Some(key) = args.next() {
@@ -69,7 +75,9 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--port" => plan.port = number()? as u16,
             "--clients" => plan.clients = number()? as usize,
             "--window" => plan.window = number()? as usize,
+            "--pace-ms" => plan.pace = number()? * 1_000_000,
             "--payload" => plan.payload = number()? as usize,
+            "--active" => plan.active = number()? as usize,
             "--handshakes" => plan.handshakes = number()? as usize,
             "--rate" => plan.rate = number()? as usize,
             "--warm-count" => plan.warm_count = number()? as usize,
@@ -78,6 +86,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--ping-timeout" => plan.ping_timeout = number()?,
             "--warm-up-ms" => options.warm_up_ms = number()?,
             "--measure-ms" => options.measure_ms = number()?,
+            "--nap-us" => options.nap_us = number()?,
             "--block-ms" => options.block_ms = number()?,
             "--limit-ms" => options.limit_ms = number()?,
             _ => return Err(format!("no option {key}")),
@@ -91,8 +100,10 @@ fn drive<J: Job>(options: &Options, mut job: J) {
     if let Err(error) = net.watch_stdin() {
         end(&format!("standard input: {error}"));
     }
+    net.nap_between_waits(options.nap_us);
     let limit = options.limit_ms;
     wait(&mut net, &mut job, limit, "connecting", |net, job| job.connect(net));
+    say("{\"connected\":true}");
 
     if options.warm_up_ms > 0 {
         run(&mut net, &mut job, options.warm_up_ms, limit, false);
@@ -143,6 +154,7 @@ fn turn<J: Job>(net: &mut Net, job: &mut J) {
     if let Err(error) = net.turn(job, 5) {
         end(&error.to_string());
     }
+    job.tick(net);
     if let Some(failure) = job.failure() {
         end(failure);
     }

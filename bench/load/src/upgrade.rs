@@ -11,6 +11,8 @@ use crate::net::{Handler, Net};
 const GETS: usize = 0;
 const POSTS: usize = 1;
 const WEBSOCKET: usize = 2;
+/// While warming up; the measured part has the plan's.
+const WARM_UP_WINDOW: usize = 32;
 
 #[derive(Default)]
 struct Client {
@@ -18,7 +20,9 @@ struct Client {
     started: u64,
     sid: String,
     polling: bool,
-    posted: bool,
+    /// Packets to post, and whether a POST is under way.
+    to_post: Vec<u8>,
+    posting: bool,
     connected: bool,
     switched: bool,
     probed: bool,
@@ -30,6 +34,8 @@ pub struct Upgrade {
     plan: Plan,
     clients: Vec<Client>,
     target: usize,
+    /// How many may be under way at a time.
+    window: usize,
     done: usize,
     running: bool,
     tally: Tally,
@@ -40,6 +46,7 @@ impl Upgrade {
     pub fn new(plan: Plan) -> Self {
         Self {
             target: plan.warm_count,
+            window: WARM_UP_WINDOW,
             plan,
             clients: Vec::new(),
             done: 0,
@@ -50,9 +57,7 @@ impl Upgrade {
     }
 
     fn open_due(&mut self, net: &mut Net) {
-        while self.clients.len() < self.target
-            && self.clients.len() - self.done < self.plan.handshakes
-        {
+        while self.clients.len() < self.target && self.clients.len() - self.done < self.window {
             let client = self.clients.len();
             self.clients.push(Client { started: net.now(), ..Client::default() });
             self.open(net, client, GETS);
@@ -84,6 +89,36 @@ impl Upgrade {
         net.write(c.conns[GETS], request.as_bytes());
     }
 
+    /// Posts a packet as soon as none is under way.
+    fn post(&mut self, net: &mut Net, client: usize, packet: &[u8]) {
+        let c = &mut self.clients[client];
+        if !c.to_post.is_empty() {
+            c.to_post.push(0x1e);
+        }
+        c.to_post.extend_from_slice(packet);
+        self.post_waiting(net, client);
+    }
+
+    fn post_waiting(&mut self, net: &mut Net, client: usize) {
+        let port = self.plan.port;
+        let c = &mut self.clients[client];
+        if c.posting || c.to_post.is_empty() {
+            return;
+        }
+        c.posting = true;
+        let (sid, body) = (&c.sid, std::mem::take(&mut c.to_post));
+        let mut request = format!(
+            "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n\
+             Accept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+             Content-Length: {}\r\nHost: 127.0.0.1:{port}\r\n\
+             Connection: keep-alive\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(&body);
+        net.write(c.conns[POSTS], &request);
+    }
+
     fn polled(&mut self, net: &mut Net, client: usize, body: &[u8]) {
         self.clients[client].polling = false;
         for packet in body.split(|byte| *byte == 0x1e) {
@@ -101,6 +136,7 @@ impl Upgrade {
                         return self.fail(|| format!("client {client}: connected twice"));
                     }
                 }
+                Some(b'2') => self.post(net, client, b"3"),
                 Some(b'6') => {}
                 _ => return self.unexpected(client, packet),
             }
@@ -116,7 +152,7 @@ impl Upgrade {
     fn upgrade(&mut self, net: &mut Net, client: usize) {
         let now = net.now();
         let c = &mut self.clients[client];
-        if c.polling || !c.posted || c.upgraded {
+        if c.polling || c.posting || c.upgraded {
             return;
         }
         c.upgraded = true;
@@ -197,22 +233,12 @@ impl Upgrade {
 impl Handler for Upgrade {
     fn opened(&mut self, net: &mut Net, conn: usize, tag: usize) {
         let (client, role) = (tag / 3, tag % 3);
-        let port = self.plan.port;
         match role {
             GETS => self.get(net, client),
-            POSTS => {
-                let sid = &self.clients[client].sid;
-                let request = format!(
-                    "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n\
-                     Accept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\n\
-                     Content-Length: 2\r\nHost: 127.0.0.1:{port}\r\n\
-                     Connection: keep-alive\r\n\r\n40"
-                );
-                net.write(conn, request.as_bytes());
-            }
+            POSTS => self.post(net, client, b"40"),
             _ => {
                 let query = format!("&sid={}", self.clients[client].sid);
-                net.write(conn, &upgrade_request(port, &query));
+                net.write(conn, &upgrade_request(self.plan.port, &query));
             }
         }
     }
@@ -229,7 +255,8 @@ impl Handler for Upgrade {
             let packets = bytes[body..end].to_vec();
             self.polled(net, client, &packets);
         } else {
-            self.clients[client].posted = true;
+            self.clients[client].posting = false;
+            self.post_waiting(net, client);
             if self.clients[client].probed {
                 self.upgrade(net, client);
             }
@@ -254,6 +281,7 @@ impl Job for Upgrade {
     fn start(&mut self, net: &mut Net, measured: bool) {
         if measured {
             self.running = true;
+            self.window = self.plan.handshakes;
             self.target += self.plan.count;
             self.open_due(net);
         }

@@ -18,3 +18,15 @@ pub fn resident() -> u64 {
     let pages = statm.split(' ').nth(1).and_then(|field| field.parse::<u64>().ok());
     pages.unwrap_or(0) * 4096
 }
+
+/// Lets this process open as many descriptors as it may.
+pub fn raise_descriptor_limit() {
+    // SAFETY: an all-zero rlimit is a valid value, and the calls only read and write it.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}

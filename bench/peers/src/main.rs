@@ -15,6 +15,7 @@ const FIRST: u32 = 10_000_000;
 const DIGITS: usize = 8;
 
 fn main() -> std::io::Result<()> {
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve())
 }
@@ -54,6 +55,7 @@ struct Application {
 #[derive(Default)]
 struct Received {
     count: AtomicU32,
+    answered: AtomicU32,
     changed: Notify,
 }
 
@@ -64,6 +66,11 @@ fn connected(socket: &SocketRef, io: &SocketIo, application: &Arc<Application>) 
             let number = app.number.fetch_add(1, Ordering::Relaxed);
             all.emit("b", &(number, &app.padding)).await.ok();
         }
+    });
+    socket.on("move", async |socket: SocketRef, Data::<(u32, String)>(args), ack: AckSender| {
+        socket.leave("r0");
+        socket.join("r0");
+        ack.send(&args).ok();
     });
     socket.on("join", async |socket: SocketRef, Data::<String>(room), ack: AckSender| {
         socket.join(room);
@@ -87,15 +94,34 @@ fn connected(socket: &SocketRef, io: &SocketIo, application: &Arc<Application>) 
     let counted = received.clone();
     socket.on("m", async move |Data::<(u32, String)>(_)| {
         counted.count.fetch_add(1, Ordering::Relaxed);
-        counted.changed.notify_one();
+        counted.changed.notify_waiters();
     });
-    socket.on("sync", async move |Data::<u32>(expected), ack: AckSender| {
-        while received.count.load(Ordering::Relaxed) < expected {
-            received.changed.notified().await;
-        }
+    socket.on("sync", async move |Data::<(u32, u32)>((expected, window)), ack: AckSender| {
+        received.until(expected, window).await;
         ack.send(&expected).ok();
+        received.answered.store(expected, Ordering::Relaxed);
+        received.changed.notify_waiters();
     });
-    socket.on("block", async |Data::<u64>(ms)| std::thread::sleep(Duration::from_millis(ms)));
+    // What tokio offers for work that blocks: the other tasks of the thread move away.
+    socket.on("block", async |Data::<u64>(ms)| {
+        tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(ms)));
+    });
+}
+
+impl Received {
+    /// Waits for the events before this question and for the answer to the one before it.
+    async fn until(&self, expected: u32, window: u32) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.count.load(Ordering::Relaxed) >= expected
+                && self.answered.load(Ordering::Relaxed) + window >= expected
+            {
+                return;
+            }
+            changed.await;
+        }
+    }
 }
 
 async fn answer_runner() {
@@ -130,4 +156,15 @@ fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|field| field.parse::<u64>().ok());
     pages.unwrap_or(0) * 4096
+}
+
+fn raise_descriptor_limit() {
+    // SAFETY: an all-zero rlimit is a valid value, and the calls only read and write it.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
 }
