@@ -151,8 +151,7 @@ impl Context {
     pub fn round_up(&self, at: Instant, window: Duration) -> Instant {
         let window = window.as_millis();
         let since = at.saturating_duration_since(self.start).as_millis();
-        match u64::try_from(window.checked_sub(since.checked_rem(window).unwrap_or(0)).unwrap_or(0))
-        {
+        match u64::try_from(window.saturating_sub(since.checked_rem(window).unwrap_or(0))) {
             Ok(rest) if window > 1 => at + Duration::from_millis(rest),
             _ => at,
         }
