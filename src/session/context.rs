@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use crate::event::{EventBatch, Port};
-use crate::transport::WebSocket;
+use crate::transport::{Codec, WebSocket};
 
 /// Index of a port within its shard.
 pub type PortId = usize;
@@ -30,6 +30,8 @@ pub struct Context {
     pub closed: Vec<u32>,
     /// Futures to start.
     pub tasks: Vec<Task>,
+    /// Makes frames of packets and messages of frames.
+    pub codec: Codec,
     /// A timer was set that is due before all others: the loop has to wait less.
     pub hurry: bool,
     timers: BinaryHeap<Reverse<(Instant, u32, TimerKind)>>,
@@ -89,6 +91,7 @@ impl Context {
             dirty: Vec::new(),
             closed: Vec::new(),
             tasks: Vec::new(),
+            codec: Codec::default(),
             hurry: false,
             timers: BinaryHeap::new(),
             ports: Vec::new(),
