@@ -44,20 +44,24 @@ impl Settings {
 
 /// zlib's state for one kind of settings: about 270 KiB for the largest window.
 pub struct Compressor {
-    deflate: Deflate,
+    /// `None` for level 0, which stores: that never makes a message shorter.
+    deflate: Option<Deflate>,
     buffer: Vec<u8>,
 }
 
 impl Compressor {
     /// A compressor. Worth keeping: making one costs more than using it.
     pub fn new(settings: Settings) -> Self {
-        Self { deflate: Deflate::new_with_config(settings.config()), buffer: Vec::new() }
+        let deflate = (settings.level > 0).then(|| Deflate::new_with_config(settings.config()));
+        Self { deflate, buffer: Vec::new() }
     }
 
     /// The payload of the compressed message, or `None` when it would not be shorter than `data`.
     pub fn compress(&mut self, data: &[u8]) -> Option<&[u8]> {
-        self.deflate.reset();
-        let room = data.len() + TRAILER.len();
+        let deflate = self.deflate.as_mut()?;
+        deflate.reset();
+        // More than enough in every case: zlib never has to stop half-way.
+        let room = data.len() + data.len() / 4 + 64;
         if self.buffer.len() > room.max(KEPT_BUFFER) {
             self.buffer = Vec::new();
         }
@@ -65,13 +69,13 @@ impl Compressor {
             self.buffer.resize(room, 0);
         }
         let out = self.buffer.get_mut(..room)?;
-        self.deflate.compress(data, out, DeflateFlush::SyncFlush).ok()?;
-        let made = usize::try_from(self.deflate.total_out()).ok()?;
-        if made >= room || self.deflate.total_in() != data.len() as u64 {
+        deflate.compress(data, out, DeflateFlush::SyncFlush).ok()?;
+        let made = usize::try_from(deflate.total_out()).ok()?;
+        if made >= room || deflate.total_in() != data.len() as u64 {
             return None;
         }
         // Room was left, so the flush is complete.
-        out.get(..made)?.strip_suffix(&TRAILER)
+        out.get(..made)?.strip_suffix(&TRAILER).filter(|payload| payload.len() < data.len())
     }
 }
 

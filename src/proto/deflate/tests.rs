@@ -162,6 +162,7 @@ fn what_would_not_shrink_is_not_compressed() {
     assert!(compressor.compress(&[b'x'; 100]).is_some_and(|payload| payload.len() < 10));
     let mut stored = Compressor::new(Settings::new(15, 0, 8, 0));
     assert_eq!(stored.compress(&[b'x'; 5_000]), None);
+    assert_eq!(stored.compress(&[b'x'; 200_000]), None);
 }
 
 #[test]
@@ -280,6 +281,7 @@ fn deflate(theirs: &mut zlib_rs::Deflate, data: &[u8]) -> Vec<u8> {
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..400),
+        (0..150_000_usize).prop_map(noise),
         ("[a-e]{1,8}", 1..600_usize).prop_map(|(word, count)| word.repeat(count).into_bytes()),
         (1..40_000_usize).prop_map(|len| vec![0; len]),
     ];
