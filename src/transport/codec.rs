@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn long_packet() -> Packet {
-        Packet::message(&"2[\"word\",\"word\"]".repeat(100))
+        Packet::text(PacketType::Message, &["2[\"word\",\"word\"]".repeat(100).as_bytes()])
     }
 
     /// A masked client frame.
