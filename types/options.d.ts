@@ -255,25 +255,45 @@ export interface EngineOptions {
  * The negotiation of compression for WebSocket messages (RFC 7692).
  */
 export interface PerMessageDeflateOptions {
-  /** Whether the server forgets its window after each message: less memory, less compression. */
+  /**
+   * Whether the server promises that no message of its own refers to an earlier one, so that
+   * clients need no memory for them. It compresses every message by itself in any case; `false`
+   * refuses the offers of clients that ask for the promise.
+   */
   serverNoContextTakeover?: boolean | undefined;
-  /** Whether the client is asked to do so. */
+  /**
+   * Whether the same is asked of the client: less memory here (up to 40 KiB for a client that sends
+   * much), and larger messages from it.
+   */
   clientNoContextTakeover?: boolean | undefined;
-  /** The size of the server's window, as a power of two from 8 to 15. */
+  /**
+   * The size of the server's window, as a power of two from 8 to 15. Lower it to save clients
+   * memory; messages become larger.
+   */
   serverMaxWindowBits?: number | undefined;
-  /** The size of the client's window, as a power of two from 8 to 15. */
+  /**
+   * The size of the client's window, as a power of two from 8 to 15. Lower it to save memory here;
+   * clients that do not offer to limit their window are refused.
+   */
   clientMaxWindowBits?: number | undefined;
-  /** How outgoing messages are compressed. */
+  /** How outgoing messages are compressed: `level`, `memLevel` and `strategy` are used. */
   zlibDeflateOptions?: DeflateOptions | undefined;
-  /** How incoming messages are decompressed. */
+  /**
+   * For compatibility only: it has no effect, since messages are not decompressed by Node. A
+   * warning says so once.
+   */
   zlibInflateOptions?: ZlibOptions | undefined;
   /**
-   * The smallest message that is compressed, in bytes.
+   * The smallest message that is compressed, in bytes. A message that compression would not make
+   * smaller is sent as it is.
    *
    * @default 1024
    */
   threshold?: number | undefined;
-  /** How many messages are compressed at a time. */
+  /**
+   * For compatibility only: it has no effect, since messages are compressed on the I/O threads. A
+   * warning says so once.
+   */
   concurrencyLimit?: number | undefined;
 }
 
@@ -281,23 +301,31 @@ export interface PerMessageDeflateOptions {
  * The part of zlib's options that applies to outgoing messages.
  */
 export interface DeflateOptions {
-  /** The flush value of each write. */
+  /** For compatibility only: it has no effect. */
   flush?: number | undefined;
-  /** The flush value of the last write. */
+  /** For compatibility only: it has no effect. */
   finishFlush?: number | undefined;
-  /** The size of an output chunk, in bytes. */
+  /** For compatibility only: it has no effect. */
   chunkSize?: number | undefined;
-  /** The size of the window, as a power of two. */
+  /** For compatibility only: `serverMaxWindowBits` is what counts. */
   windowBits?: number | undefined;
-  /** From 0 (none) to 9 (smallest). */
+  /**
+   * From 0 (none) to 9 (smallest), or -1 for zlib's default. Lower it to save processor time.
+   *
+   * @default -1
+   */
   level?: number | undefined;
-  /** How much memory compression takes, from 1 to 9. */
+  /**
+   * How much memory compression takes, from 1 to 9: once for each I/O thread.
+   *
+   * @default 8
+   */
   memLevel?: number | undefined;
   /** One of zlib's strategies. */
   strategy?: number | undefined;
-  /** A preset dictionary. */
+  /** For compatibility only: it has no effect, since clients could not know it. */
   dictionary?: Buffer | Buffer[] | DataView | undefined;
-  /** Whether to return the engine along with the buffer. */
+  /** For compatibility only: it has no effect. */
   info?: boolean | undefined;
 }
 

@@ -59,8 +59,9 @@ function parseSubprotocols(header) {
  * @param {import("http").IncomingMessage} req
  * @param {string} subprotocol
  * @param {object} extra further headers; names and values that would break the answer are refused
+ * @param {string} [extensions] those that were agreed on
  */
-function accept(req, subprotocol, extra) {
+function accept(req, subprotocol, extra, extensions) {
   const lines = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
@@ -69,6 +70,9 @@ function accept(req, subprotocol, extra) {
   ];
   if (subprotocol) {
     lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`);
+  }
+  if (extensions) {
+    lines.push(`Sec-WebSocket-Extensions: ${extensions}`);
   }
   for (const name of Object.keys(extra)) {
     for (const value of Array.isArray(extra[name]) ? extra[name] : [extra[name]]) {

@@ -11,14 +11,16 @@ class Link {
   /**
    * @param {import("stream").Duplex} socket the stream of an upgrade request
    * @param {Buffer} head what was read behind the request
+   * @param {import("./deflate").Agreement} [deflate] what was agreed on about compression
    */
-  constructor(socket, head) {
+  constructor(socket, head, deflate) {
     this.id = core.link();
     this.socket = socket;
     this.handle = -1;
     this.gone = false;
     this.bridged = !canTakeOver(socket);
     this.head = head;
+    this.deflate = deflate;
     links.set(this.id, this);
     ref();
     socket.on("error", noop);
@@ -33,7 +35,7 @@ class Link {
    */
   start(response, open) {
     const { socket, head } = this;
-    const options = { id: this.id, response };
+    const options = { id: this.id, response, deflate: this.deflate?.native };
     this.head = undefined;
     if (!this.bridged) {
       socket._handle.readStop();

@@ -5,6 +5,7 @@
 
 const os = require("os");
 const { core } = require("../dispatch");
+const { checkOptions } = require("./deflate");
 
 /** Options that the core reads, with its number for each. */
 const NATIVE = { pingInterval: 0, pingTimeout: 1, upgradeTimeout: 2, maxHttpBufferSize: 3 };
@@ -37,6 +38,9 @@ function defineOptions(given, createEngine) {
   }
   if (opts.perMessageDeflate) {
     opts.perMessageDeflate = { threshold: 1024, ...opts.perMessageDeflate };
+    if (!opts.wsEngine) {
+      checkOptions(opts.perMessageDeflate);
+    }
   }
   const engine = createEngine(ioThreads(opts.ioThreads));
   for (const name of Object.keys(NATIVE)) {

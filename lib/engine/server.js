@@ -9,6 +9,7 @@ const cookie = require("cookie");
 const { core } = require("../dispatch");
 const { createIdGenerator } = require("../base64id");
 const { attach } = require("./attach");
+const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
 const { Link } = require("./link");
@@ -294,7 +295,9 @@ class Server extends EventEmitter {
   createTransport(name, req) {
     if (name === "websocket") {
       const { link, subprotocol } = req[kUpgrade];
-      return new WebSocket(req, link, subprotocol);
+      const transport = new WebSocket(req, link, subprotocol);
+      transport.perMessageDeflate = this.opts.perMessageDeflate;
+      return transport;
     }
     const transport = new Polling(req, this);
     transport.maxHttpBufferSize = this.opts.maxHttpBufferSize;
@@ -345,12 +348,19 @@ class Server extends EventEmitter {
       const reason = fault.status === 405 ? "Method Not Allowed" : "Bad Request";
       return endWith(socket, refusal(fault.status, reason, fault.message, fault.headers));
     }
+    let deflate;
+    try {
+      deflate = negotiate(req.headers["sec-websocket-extensions"], this.opts.perMessageDeflate);
+    } catch (err) {
+      debug("no agreement on compression: %s", err.message);
+      return endWith(socket, refusal(400, "Bad Request", BAD_EXTENSIONS));
+    }
     if (!req._query.sid) {
       this.emit("initial_headers", headers, req);
     }
     this.emit("headers", headers, req);
     const subprotocol = chooseSubprotocol(req);
-    const response = accept(req, subprotocol, headers);
+    const response = accept(req, subprotocol, headers, deflate?.header);
     const { sid, transport } = req._query;
     const conn = sid === undefined ? undefined : this.clients[sid];
     const takes = transport === "websocket" && (!sid || canUpgrade(conn));
@@ -360,7 +370,7 @@ class Server extends EventEmitter {
     }
     socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
-    const link = new Link(socket, head);
+    const link = new Link(socket, head, deflate);
     req[kUpgrade] = { link, response, subprotocol };
     if (sid) {
       debug("upgrading existing transport");
@@ -437,6 +447,7 @@ function hasInvalidCharacter(text) {
 
 function noop() {}
 
+const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
 /** What an upgrade request brings to its transport. */
 const kUpgrade = Symbol("upgrade");

@@ -4,6 +4,7 @@
 
 const { EventEmitter } = require("events");
 const { core } = require("../dispatch");
+const { NAME } = require("./deflate");
 const { Transport } = require("./transport");
 
 class WebSocket extends Transport {
@@ -16,6 +17,8 @@ class WebSocket extends Transport {
     super(req);
     this.link = link;
     this._subprotocol = subprotocol;
+    /** The engine's option. */
+    this.perMessageDeflate = null;
   }
 
   get name() {
@@ -50,8 +53,10 @@ class SocketView extends EventEmitter {
   constructor(transport) {
     super();
     this._transport = transport;
-    this.extensions = "";
-    this._extensions = {};
+    const { deflate } = transport.link;
+    /** The names of the extensions that were agreed on. */
+    this.extensions = deflate ? NAME : "";
+    this._extensions = deflate ? { [NAME]: new PerMessageDeflate(deflate) } : {};
     this.protocol = transport._subprotocol;
     transport.once("close", () => this.emit("close", 1006, Buffer.alloc(0)));
   }
@@ -81,6 +86,15 @@ class SocketView extends EventEmitter {
   /** Drops the connection without a close handshake. */
   terminate() {
     this._transport.link.destroy();
+  }
+}
+
+/** What was agreed on, as `ws` shows it. */
+class PerMessageDeflate {
+  constructor({ params, native }) {
+    this.params = Object.fromEntries(params);
+    this._threshold = native.threshold;
+    this._isServer = true;
   }
 }
 

@@ -16,6 +16,7 @@ use smallvec::smallvec;
 use super::text::with_utf8;
 use crate::config::{ConfigKey, EngineConfig};
 use crate::event::{Body, CloseReason, Extra, Port};
+use crate::proto::deflate::{Agreement, Settings};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame;
 use crate::session::{Identity, PortId};
@@ -62,6 +63,27 @@ pub struct LinkOptions {
     pub head: Option<Buffer>,
     /// The HTTP answer to the upgrade request.
     pub response: String,
+    /// What it says about compression.
+    pub deflate: Option<DeflateOptions>,
+}
+
+/// An agreement on permessage-deflate. Sizes of windows are powers of two.
+#[napi(object)]
+pub struct DeflateOptions {
+    /// The window of what is sent, from 8 to 15.
+    pub window_bits: u32,
+    /// zlib's level from 0 to 9, or -1 for its default.
+    pub level: i32,
+    /// zlib's memory level from 1 to 9.
+    pub mem_level: u32,
+    /// zlib's strategy from 0 to 4.
+    pub strategy: u32,
+    /// Messages of fewer bytes are not compressed.
+    pub threshold: f64,
+    /// The window of what comes in, from 8 to 15.
+    pub peer_window_bits: u32,
+    /// The client's messages may refer to earlier ones.
+    pub peer_takes_context_over: bool,
 }
 
 #[napi]
@@ -491,7 +513,21 @@ impl TryFrom<LinkOptions> for Link {
             fd: link.fd.map(crate::transport::duplicate).transpose()?,
             head: link.head.map(|head| head.to_vec()).unwrap_or_default(),
             response: link.response,
+            agreement: link.deflate.map(Agreement::from),
         })
+    }
+}
+
+impl From<DeflateOptions> for Agreement {
+    fn from(options: DeflateOptions) -> Self {
+        let DeflateOptions { window_bits, level, mem_level, strategy, .. } = options;
+        Self {
+            settings: Settings::new(window_bits, level, mem_level, strategy),
+            // The cast saturates, which is what infinity and negative numbers ask for.
+            threshold: options.threshold as usize,
+            peer_window_bits: options.peer_window_bits.clamp(8, 15) as u8,
+            peer_takes_context_over: options.peer_takes_context_over,
+        }
     }
 }
 

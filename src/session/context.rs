@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 use crate::event::{EventBatch, Port};
-use crate::transport::WebSocket;
+use crate::transport::{Codec, WebSocket};
 
 /// Index of a port within its shard.
 pub type PortId = usize;
@@ -31,6 +31,8 @@ pub struct Context {
     pub closed: Vec<u32>,
     /// Futures to start.
     pub tasks: Vec<Task>,
+    /// Makes frames of packets and messages of frames.
+    pub codec: Codec,
     /// A timer was set that is due before all others: the loop has to wait less.
     pub hurry: bool,
     start: Instant,
@@ -91,6 +93,7 @@ impl Context {
             dirty: Vec::new(),
             closed: Vec::new(),
             tasks: Vec::new(),
+            codec: Codec::default(),
             hurry: false,
             start: now,
             timers: BinaryHeap::new(),

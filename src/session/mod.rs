@@ -171,11 +171,20 @@ impl Session {
         ctx.events(self.inbound.port).end_chunk();
         match &mut self.transport {
             Transport::WebSocket(ws) if ws.link == link => {
-                let WebSocket { decoder, out, .. } = ws;
+                let WebSocket { decoder, deflate, out, .. } = ws;
                 let inbound = &mut self.inbound;
                 let mut close = None;
-                let fed =
-                    decoder.feed(bytes, |message| on_frame(inbound, ctx, out, &mut close, message));
+                let mut fault = None;
+                let fed = decoder.feed(bytes, |message| {
+                    match ctx.codec.decode(message, deflate.as_deref_mut()) {
+                        Ok(message) => on_frame(inbound, ctx, out, &mut close, message),
+                        Err(error) => {
+                            fault = Some(error);
+                            ControlFlow::Break(())
+                        }
+                    }
+                });
+                let fed = fault.map_or(fed, Err);
                 let queued = !out.is_empty();
                 if let Err(error) = fed {
                     let farewell = Farewell::CloseFrame(Some(error.close_code()));
@@ -434,12 +443,20 @@ impl Session {
             return false;
         };
         let Probe { ws, step, .. } = probe;
-        let WebSocket { decoder, out, .. } = ws;
+        let WebSocket { decoder, deflate, out, .. } = ws;
         let inbound = &mut self.inbound;
         let mut close = None;
         let mut failed = false;
+        let mut fault = None;
         let was = *step;
         let fed = decoder.feed(bytes, |message| {
+            let message = match ctx.codec.decode(message, deflate.as_deref_mut()) {
+                Ok(message) => message,
+                Err(error) => {
+                    fault = Some(error);
+                    return ControlFlow::Break(());
+                }
+            };
             if *step == ProbeStep::Upgraded {
                 return on_frame(inbound, ctx, out, &mut close, message);
             }
@@ -456,6 +473,7 @@ impl Session {
                 }
             }
         });
+        let fed = fault.map_or(fed, Err);
         let now = *step;
         if was == ProbeStep::Waiting && now != ProbeStep::Waiting && !failed {
             ctx.events(self.inbound.port).upgrading(self.inbound.handle, link);
@@ -502,7 +520,7 @@ impl Session {
             self.respond(ctx, request, 200, body);
         }
         for packet in self.queue.drain(..) {
-            ws.out.push(frame_for(packet, self.inbound.revision));
+            ws.put(&mut ctx.codec, packet, self.inbound.revision);
         }
         self.transport = Transport::WebSocket(ws);
         if self.state == State::Closing {
@@ -622,7 +640,7 @@ impl Session {
 
     fn push(&mut self, ctx: &mut Context, packet: Packet) {
         match &mut self.transport {
-            Transport::WebSocket(ws) => ws.out.push(frame_for(packet, self.inbound.revision)),
+            Transport::WebSocket(ws) => ws.put(&mut ctx.codec, packet, self.inbound.revision),
             Transport::Polling(_) => self.queue.push_back(packet),
             Transport::None => return,
         }
@@ -670,13 +688,6 @@ fn on_frame(
     }
 }
 
-fn frame_for(packet: Packet, revision: Revision) -> bytes::Bytes {
-    match revision {
-        Revision::V4 => packet.into_frame(),
-        Revision::V3 => packet.for_revision_3().into_frame(),
-    }
-}
-
 impl Outbox for WriteQueue {
     fn put(&mut self, packet: Packet) {
         self.push(packet.into_frame());
@@ -715,6 +726,8 @@ fn flush_ws(
 
 /// Parts with a WebSocket: what is queued is still written, then the close handshake.
 fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewell: Farewell) {
+    // Nothing is inflated any more.
+    ws.deflate = None;
     let wait = match farewell {
         Farewell::Drop => {
             ws.out.clear();

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::event::{CloseReason, Port};
+use crate::proto::deflate::Agreement;
 use crate::session::{Identity, PortId};
 use crate::transport::Packet;
 
@@ -106,6 +107,8 @@ pub struct Link {
     pub head: Vec<u8>,
     /// The HTTP answer.
     pub response: String,
+    /// What it says about compression.
+    pub agreement: Option<Agreement>,
 }
 
 /// A WebSocket for an existing session.

@@ -129,11 +129,13 @@ impl Shard {
                     &broadcast.except,
                     |key| recipients.push(key),
                 );
+                self.ctx.codec.begin_broadcast();
                 for key in recipients.drain(..) {
                     self.with(key, |session, ctx| {
                         session.send(ctx, &broadcast.packets, broadcast.volatile, broadcast.tick);
                     });
                 }
+                self.ctx.codec.end_broadcast();
                 self.recipients = recipients;
             }
             Command::Poll { key, port, handle, request } => {
@@ -373,7 +375,8 @@ fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String,
         Some(fd) => Stream::Fd(fd.clone()),
         _ => Stream::Bridge(BridgeFlow::default()),
     };
-    (WebSocket::new(link.id, stream, limit), link.head, link.response, fd)
+    let ws = WebSocket::new(link.id, stream, limit, link.agreement);
+    (ws, link.head, link.response, fd)
 }
 
 impl Shared {

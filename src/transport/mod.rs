@@ -1,6 +1,7 @@
 //! What carries packets: streams, the WebSocket on top of one, the polling state, and the encoded
 //! packets that they share. Nothing here knows sessions' callers, rooms or namespaces.
 
+mod codec;
 mod packet;
 mod polling;
 mod stream;
@@ -9,6 +10,7 @@ mod takeover;
 mod websocket;
 mod write_queue;
 
+pub use codec::{Codec, Deflate};
 pub use packet::Packet;
 pub use polling::Polling;
 pub use stream::{BridgeFlow, Stream};

@@ -69,6 +69,11 @@ impl Packet {
         self.compress
     }
 
+    /// Whether the frame is a binary one.
+    pub fn is_binary(&self) -> bool {
+        self.binary
+    }
+
     /// The WebSocket frame.
     pub fn into_frame(self) -> Bytes {
         self.frame
@@ -88,7 +93,8 @@ impl Packet {
         }
     }
 
-    fn payload(&self) -> &[u8] {
+    /// What the frame carries.
+    pub fn payload(&self) -> &[u8] {
         self.frame.get(usize::from(self.head)..).unwrap_or_default()
     }
 

@@ -1,7 +1,11 @@
 //! A WebSocket connection: its stream, its frame decoder and the frames that wait to be written.
 
+use crate::proto::deflate::Agreement;
+use crate::proto::engine::Revision;
 use crate::proto::frame::Decoder;
 
+use super::codec::{Codec, Deflate};
+use super::packet::Packet;
 use super::stream::Stream;
 use super::write_queue::WriteQueue;
 
@@ -14,6 +18,8 @@ pub struct WebSocket {
     pub stream: Stream,
     /// What came in so far.
     pub decoder: Decoder,
+    /// The state of compression, if that was agreed on.
+    pub deflate: Option<Box<Deflate>>,
     /// What goes out.
     pub out: WriteQueue,
     /// A task waits for the stream to take more.
@@ -22,13 +28,25 @@ pub struct WebSocket {
 
 impl WebSocket {
     /// A WebSocket whose handshake is done.
-    pub fn new(link: u32, stream: Stream, max_payload: Option<u64>) -> Self {
+    pub fn new(
+        link: u32,
+        stream: Stream,
+        max_payload: Option<u64>,
+        agreement: Option<Agreement>,
+    ) -> Self {
+        let deflate = agreement.map(|agreement| Box::new(Deflate::new(agreement, max_payload)));
         Self {
             link,
             stream,
-            decoder: Decoder::new(max_payload, false),
+            decoder: Decoder::new(max_payload, agreement.is_some()),
+            deflate,
             out: WriteQueue::default(),
             blocked: false,
         }
+    }
+
+    /// Queues a packet.
+    pub fn put(&mut self, codec: &mut Codec, packet: Packet, revision: Revision) {
+        self.out.push(codec.encode(packet, revision, self.deflate.as_deref()));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::base64;
 
 /// The protocol revision that a client asked for with `EIO`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revision {
     /// socket.io-client 1 and 2.
     V3,

@@ -26,6 +26,8 @@ pub enum FrameError {
     TooManyFragments,
     /// Text or close reason that is not UTF-8.
     InvalidUtf8,
+    /// A compressed message that cannot be inflated, in zlib's words.
+    InvalidDeflate(&'static str),
     /// A close code that must not be on the wire.
     InvalidStatusCode(u16),
 }
@@ -34,7 +36,7 @@ impl FrameError {
     /// The code of the close frame that answers this violation.
     pub fn close_code(&self) -> u16 {
         match self {
-            Self::InvalidUtf8 => 1007,
+            Self::InvalidUtf8 | Self::InvalidDeflate(_) => 1007,
             Self::TooManyFragments => 1008,
             Self::LengthUnsupported | Self::MaxPayloadExceeded => 1009,
             _ => 1002,
@@ -65,6 +67,7 @@ impl fmt::Display for FrameError {
             Self::InvalidUtf8 => {
                 f.write_str("Error: Invalid WebSocket frame: invalid UTF-8 sequence")
             }
+            Self::InvalidDeflate(what) => write!(f, "Error: {what}"),
             Self::InvalidStatusCode(code) => write!(f, "{RANGE} invalid status code {code}"),
         }
     }

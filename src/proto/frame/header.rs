@@ -71,6 +71,15 @@ pub fn encode_header(buf: &mut Vec<u8>, opcode: OpCode, len: usize, rsv1: bool) 
 
 /// A whole server frame.
 pub fn encode_frame(opcode: OpCode, payload: &[u8]) -> Bytes {
+    encode(opcode, payload, false)
+}
+
+/// A whole server frame with the payload of a compressed message.
+pub fn encode_compressed(opcode: OpCode, payload: &[u8]) -> Bytes {
+    encode(opcode, payload, true)
+}
+
+fn encode(opcode: OpCode, payload: &[u8], compressed: bool) -> Bytes {
     let header_len = match payload.len() {
         0..=125 => 2,
         126..=0xffff => 4,
@@ -78,7 +87,7 @@ pub fn encode_frame(opcode: OpCode, payload: &[u8]) -> Bytes {
     };
     // Exact, so that `Bytes` takes the allocation over as it is.
     let mut buf = Vec::with_capacity(header_len + payload.len());
-    encode_header(&mut buf, opcode, payload.len(), false);
+    encode_header(&mut buf, opcode, payload.len(), compressed);
     buf.extend_from_slice(payload);
     buf.into()
 }

@@ -1,6 +1,6 @@
 //! WebSocket framing, server side (RFC 6455): an incremental decoder that works in the read
 //! buffer, the encoder of frame headers, and the accept key of the handshake. Inflating a
-//! compressed message, answering a ping and closing the stream are the caller's.
+//! compressed message (`deflate`), answering a ping and closing the stream are the caller's.
 
 mod decoder;
 mod error;
@@ -11,7 +11,7 @@ mod tests;
 
 pub use decoder::{Decoder, MAX_FRAGMENTS, Message, Payload};
 pub use error::FrameError;
-pub use header::{OpCode, encode_frame, encode_header};
+pub use header::{OpCode, encode_compressed, encode_frame, encode_header};
 
 /// The `Sec-WebSocket-Accept` value that answers `key`.
 pub fn accept_key(key: &str) -> String {
