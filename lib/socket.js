@@ -7,7 +7,7 @@
 const debug = require("debug")("socket.io:socket");
 const { EventEmitter } = require("events");
 const { PacketType } = require("socket.io-parser");
-const { createIdGenerator } = require("./base64id");
+const { base64id } = require("./base64id");
 const { BroadcastOperator } = require("./broadcast-operator");
 const { connectSocket, forgetSocket } = require("./native");
 const { deferEmit } = require("./turns");
@@ -17,9 +17,6 @@ const {
   assertNotReserved,
   runMiddlewares,
 } = require("./events");
-
-/** Makes the ids of sockets and the private ids of recoverable sessions. */
-const generateId = createIdGenerator();
 
 /** The ends of a connection that the client may come back from. */
 const RECOVERABLE_REASONS = new Set([
@@ -491,10 +488,10 @@ function identify(socket) {
     socket.id = nsp.name === "/" ? client.id : `${nsp.name}#${client.id}`;
   } else {
     // The id of the connection is a secret, that of the socket is shown to others.
-    socket.id = generateId();
+    socket.id = base64id.generateId();
   }
   if (socket.server.opts.connectionStateRecovery) {
-    socket.pid = generateId();
+    socket.pid = base64id.generateId();
   }
 }
 
