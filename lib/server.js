@@ -23,7 +23,6 @@ const {
   toPort,
 } = require("./options");
 const { ParentNamespace } = require("./parent-namespace");
-const { patchAdapter } = require("./uws");
 
 class Server extends StrictEventEmitter {
   /**
@@ -166,7 +165,10 @@ class Server extends StrictEventEmitter {
 
   /** Always throws: servers of uWebSockets.js have no sockets that could be taken over. */
   attachApp(app, opts = {}) {
-    patchAdapter(app);
+    throw new Error(
+      "ferrio does not support attachApp(): it brings its own native engine in place of " +
+        "uWebSockets.js. Please use attach() with a http.Server instance or a port."
+    );
   }
 
   /** Reads the name of a file from a URL below the path of the server. */

@@ -67,7 +67,7 @@ for (const [kind, classOf] of [
   ["another class", () => Counting],
   ["the same class", (io) => io.adapter()],
 ]) {
-  eachTransport(`connected sockets keep their adapter when it is replaced by ${kind}`, async (t, transport) => {
+  eachTransport(`sockets keep an adapter that is replaced by ${kind}`, async (t, transport) => {
     const app = await serve(t, { transport });
     const old = await app.connect();
     old.socket.join("room");
@@ -91,7 +91,8 @@ for (const [kind, classOf] of [
     assert.deepEqual(await whoHears(both, () => adapter.nsp.to(late.socket.id).emit("event")), [1]);
     // Sockets broadcast with their own adapter.
     const third = await app.connect();
-    assert.deepEqual(await whoHears([...both, third], () => third.socket.broadcast.emit("event")), [1]);
+    const all = [...both, third];
+    assert.deepEqual(await whoHears(all, () => third.socket.broadcast.emit("event")), [1]);
     assert.deepEqual(await whoHears(both, () => old.socket.broadcast.emit("event")), []);
     old.socket.leave("room");
     assert.equal(adapter.rooms.has("room"), false);
@@ -151,7 +152,7 @@ eachTransport("ids that are changed by hand count at once", async (t, transport)
   assert.deepEqual(await toAll(), [0, 1, 2]);
 });
 
-eachTransport("a socket that has left all rooms hears what its new rooms hear", async (t, transport) => {
+eachTransport("a socket that has left all rooms hears only new ones", async (t, transport) => {
   const app = await serve(t, { transport });
   const pairs = await app.connectAll(2);
   const { socket } = pairs[0];
@@ -167,7 +168,7 @@ eachTransport("a socket that has left all rooms hears what its new rooms hear", 
   assert.deepEqual(await toAll(), [0, 1]);
 });
 
-eachTransport("a socket that is not in the room of its id hears its own broadcasts", async (t, transport) => {
+eachTransport("a socket outside its own room hears its broadcasts", async (t, transport) => {
   const app = await serve(t, { transport });
   const pairs = await app.connectAll(2);
   const [a, b] = pairs.map(({ socket }) => socket);
@@ -192,7 +193,7 @@ eachTransport("any value is a room, and no two of them are the same", async (t, 
   assert.equal(app.io.sockets.adapter.rooms.size, pairs.length);
 });
 
-eachTransport("what is sent by listeners for room events reaches the right ones", async (t, transport) => {
+eachTransport("listeners for room events send to the right ones", async (t, transport) => {
   const app = await serve(t, { transport });
   const pairs = await app.connectAll(2);
   const [a, b] = pairs.map(({ socket }) => socket);
@@ -213,7 +214,7 @@ eachTransport("what is sent by listeners for room events reaches the right ones"
   assert.deepEqual(await whoHears(pairs, () => tell("one")), []);
 });
 
-eachTransport("rooms that were joined before there is a socket count from the beginning", async (t, transport) => {
+eachTransport("rooms that are joined before the connection count", async (t, transport) => {
   const app = await serve(t, { transport });
   const { adapter } = app.io.sockets;
   app.io.use((socket, done) => {

@@ -440,7 +440,7 @@ for (const [className, objectOf, methods] of METHODS) {
 }
 
 for (const method of ["ondata", "ondecoded", "_parseNamespace"]) {
-  eachTransport(`Client.${method}() of the application's takes what clients send`, async (t, transport) => {
+  eachTransport(`Client.${method}() of the application's is called`, async (t, transport) => {
     const app = await serve(t, { transport });
     const { socket: first } = await app.connect();
     const calls = replace(t, prototypeOf(first.client), method);
@@ -466,7 +466,7 @@ eachTransport("a connection that swallows packets stops them", async (t, transpo
   await settle(client, socket);
 });
 
-eachTransport("a client that swallows what is written to it hears nothing", async (t, transport) => {
+eachTransport("a client that swallows writes hears nothing", async (t, transport) => {
   const app = await serve(t, { transport });
   const { client, socket } = await app.connect();
   const { client: other } = await app.connect();
@@ -481,7 +481,7 @@ eachTransport("a client that swallows what is written to it hears nothing", asyn
   await settle(client, socket);
 });
 
-eachTransport("an onevent() of the application's may change what listeners get", async (t, transport) => {
+eachTransport("an own onevent() may change what listeners get", async (t, transport) => {
   const app = await serve(t, { transport });
   const { client, socket } = await app.connect();
   const { onevent } = socket;
@@ -492,4 +492,28 @@ eachTransport("an onevent() of the application's may change what listeners get",
   const heard = next(socket, "event");
   client.emit("event", 1);
   assert.deepEqual(await heard, [1, "added"]);
+});
+
+eachTransport("an own decoder takes what a client sends", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { client, socket } = await app.connect();
+  const { Decoder } = require("socket.io-parser");
+  const before = next(socket, "event");
+  client.emit("event", "before");
+  await before;
+  const taken = [];
+  socket.client.decoder.on("decoded", (packet) => taken.push(packet.data));
+  const between = next(socket, "event");
+  client.emit("event", Buffer.from("between"));
+  await between;
+  const decoder = new Decoder();
+  decoder.on("decoded", (packet) => {
+    taken.push(packet.data);
+    socket.client.ondecoded({ ...packet, data: [packet.data[0], "changed"] });
+  });
+  socket.client.decoder = decoder;
+  const after = next(socket, "event");
+  client.emit("event", "after");
+  assert.deepEqual(await after, ["changed"]);
+  assert.deepEqual(taken, [["event", Buffer.from("between")], ["event", "after"]]);
 });
