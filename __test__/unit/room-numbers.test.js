@@ -3,10 +3,22 @@
 // The native core names rooms and namespaces by numbers, which are used again when they are free.
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
 const native = require("../../lib/native");
+const { Server } = require("../..");
 const { test } = require("../support/scenario");
-const { serve } = require("../support/app");
+const { App, closeAtEnd, listen } = require("../support/app");
 const { next } = require("../support/events");
+
+/** A server of this package, whichever one the other tests are about. */
+async function serve(t, { options } = {}) {
+  const httpServer = http.createServer();
+  const io = new Server(httpServer, options);
+  const app = new App(io, undefined, options);
+  closeAtEnd(t, io, app);
+  await listen(httpServer);
+  return app;
+}
 
 /** The number that the next room would get. */
 function nextNumber() {
