@@ -37,4 +37,7 @@ const COUNTER_BYTES = 3;
 const COUNTER_MASK = 0xffffff;
 const POOL_BYTES = RANDOM_BYTES * 256;
 
-module.exports = { createIdGenerator };
+/** What makes the public ids: those of sockets and of recoverable sessions. */
+const base64id = { generateId: createIdGenerator() };
+
+module.exports = { base64id, createIdGenerator };

@@ -10,6 +10,8 @@ const native = require("./native");
 const { onReplace } = require("./overrides");
 const { runWave } = require("./turns");
 
+/** The decoder, once there is one. */
+const kDecoder = Symbol("decoder");
 /** Set once the client takes no more data from its connection. */
 const kDetached = Symbol("detached");
 /** The client's own handlers, to tell whether somebody has put others in their place. */
@@ -31,6 +33,7 @@ class Client {
     /** The id of the connection: a secret between the client and the server. */
     this.id = conn.id;
     this[kDetached] = false;
+    this[kDecoder] = undefined;
     this.setup();
   }
 
@@ -39,26 +42,15 @@ class Client {
     return this.conn.request;
   }
 
-  /**
-   * The decoder of this connection. It is made when first needed, because an
-   * engine that decodes by itself never needs it.
-   */
+  /** The decoder of this connection. Who asks for it wants to see or replace what it does. */
   get decoder() {
-    const decoder = new this.server._parser.Decoder();
-    if (!this[kDetached]) {
-      decoder.on("decoded", this.ondecoded);
-    }
-    this.decoder = decoder;
-    return decoder;
+    decodeHere(this);
+    return decoderOf(this);
   }
 
   set decoder(decoder) {
-    Object.defineProperty(this, "decoder", {
-      value: decoder,
-      configurable: true,
-      enumerable: true,
-      writable: true,
-    });
+    decodeHere(this);
+    this[kDecoder] = decoder;
   }
 
   /** Listens to the connection and gives it a limited time to join a namespace. */
@@ -186,7 +178,7 @@ class Client {
   /** Takes a message of the connection. */
   ondata(data) {
     try {
-      this.decoder.add(data);
+      decoderOf(this).add(data);
     } catch (err) {
       debug("invalid packet format: %s", err.message);
       this.onerror(err);
@@ -276,9 +268,7 @@ class Client {
       socket._onclose(reason, description);
     }
     this.sockets.clear();
-    if (hasDecoder(this)) {
-      this.decoder.destroy();
-    }
+    this[kDecoder]?.destroy();
   }
 
   /** Stops listening to the connection. */
@@ -290,9 +280,7 @@ class Client {
     this.conn.removeListener("error", this.onerror);
     this.conn.removeListener("close", this.onclose);
     this[kDetached] = true;
-    if (hasDecoder(this)) {
-      this.decoder.removeListener("decoded", this.ondecoded);
-    }
+    this[kDecoder]?.removeListener("decoded", this.ondecoded);
     clearConnectTimeout(this);
   }
 }
@@ -359,8 +347,23 @@ function canSendShort(client) {
   );
 }
 
-function hasDecoder(client) {
-  return Object.prototype.hasOwnProperty.call(client, "decoder");
+/** It is made when first needed, because an engine that decodes by itself hardly needs it. */
+function decoderOf(client) {
+  if (client[kDecoder] === undefined) {
+    const decoder = new client.server._parser.Decoder();
+    if (!client[kDetached]) {
+      decoder.on("decoded", client.ondecoded);
+    }
+    client[kDecoder] = decoder;
+  }
+  return client[kDecoder];
+}
+
+/** From now on the client's decoder sees all packets, not only those that the core leaves to it. */
+function decodeHere(client) {
+  if (native.isNative(client.conn) && !client[kDetached]) {
+    client.conn.setRaw();
+  }
 }
 
 /** The methods that the short way through the native core leaves out. */

@@ -8,9 +8,13 @@ const { Core } = require("./binding");
 const timers = require("timers");
 const { takeFailure } = require("./turns");
 const { setImmediate } = timers;
+const { weakly } = require("./weakly");
 
-/** The native core of this environment. */
-const core = new Core(onWake);
+/**
+ * The native core of this environment and copy of the package. It goes with the copy: the core's
+ * own hold on the callback must not keep both alive.
+ */
+const core = new Core(weakly(onWake));
 /** Sends an event: the hottest call into the core. */
 const sendEvent = core.sendEventFunction();
 
@@ -327,7 +331,9 @@ let keeper;
 /** Keeps the process alive until as many `unref()` came. */
 function ref() {
   if (alive++ === 0) {
-    keeper = timers.setInterval(noop, 0x7fffffff);
+    // The timer also holds on to the callback that the core holds weakly.
+    keeper = timers.setInterval(noop, 0x7fffffff, onWake);
+    process.on("exit", flushAtExit);
   }
 }
 
@@ -335,19 +341,18 @@ function ref() {
 function unref() {
   if (--alive === 0) {
     timers.clearInterval(keeper);
+    process.removeListener("exit", flushAtExit);
   }
 }
 
 function noop() {}
 
 /** What `emit()` has accepted is delivered even when the process exits right after. */
-const EXIT_FLUSH_LIMIT = 500;
-
-process.on("exit", () => {
+function flushAtExit() {
   core.flushSync(EXIT_FLUSH_LIMIT);
   // Answers to polls and bytes of bridged streams still have to pass through here.
   onWakeAtExit();
-});
+}
 
 function onWakeAtExit() {
   const [json, extras] = core.drain();
@@ -367,6 +372,8 @@ function onWakeAtExit() {
     }
   }
 }
+
+const EXIT_FLUSH_LIMIT = 500;
 
 module.exports = {
   addRequest,

@@ -41,23 +41,66 @@ function isDefaultParser(parser) {
   return parser.Decoder === Decoder;
 }
 
-/** The core's number of a namespace. */
-function namespaceNumber(nsp) {
-  if (nsp[kNumber] === undefined) {
-    const number = takeNumber();
-    Object.defineProperty(nsp, kNumber, { value: number, writable: true, configurable: true });
-    core.addNamespace(number, nsp.name);
-  }
-  return nsp[kNumber];
+/** Has the connected sockets of an adapter counted, see `connectedCount()`. */
+function countConnected(adapter) {
+  Object.defineProperty(adapter, kConnected, { value: 0, writable: true });
 }
 
-/** Lets the core forget a namespace that was removed; it gets a new number if it is used again. */
-function forgetNamespace(nsp) {
-  const number = nsp[kNumber];
-  if (number !== undefined) {
-    nsp[kNumber] = undefined;
-    core.removeNamespace(number);
-    freeNumber(number);
+/** How many connected sockets of an adapter the core knows. */
+function connectedCount(adapter) {
+  return adapter[kConnected];
+}
+
+/** Counts a connected socket. The core knows a namespace while it has any. */
+function enterNamespace(socket) {
+  const { nsp, adapter } = socket;
+  if (nsp[kNamespace] === undefined) {
+    const entry = { number: 0, sockets: 0 };
+    Object.defineProperty(nsp, kNamespace, { value: entry });
+  }
+  const entry = nsp[kNamespace];
+  if (entry.sockets++ === 0) {
+    entry.number = takeNumber();
+    core.addNamespace(entry.number, nsp.name);
+  }
+  if (adapter[kConnected] !== undefined) {
+    adapter[kConnected]++;
+  }
+  Object.defineProperty(socket, kEntry, { value: entry, writable: true });
+  return entry.number;
+}
+
+function exitNamespace(socket) {
+  const { adapter } = socket;
+  const entry = socket[kEntry];
+  if (entry === undefined) {
+    return;
+  }
+  socket[kEntry] = undefined;
+  if (adapter[kConnected] !== undefined) {
+    adapter[kConnected]--;
+  }
+  if (--entry.sockets === 0) {
+    core.removeNamespace(entry.number);
+    freeNumber(entry.number);
+  }
+}
+
+/** The socket no longer hears what is sent to the whole namespace. */
+function leaveNamespace(socket) {
+  const entry = socket[kEntry];
+  if (entry !== undefined) {
+    leaveRoom(socket, entry.number);
+    socket[kAway] = true;
+  }
+}
+
+/** Undoes `leaveNamespace()`. */
+function returnToNamespace(socket) {
+  const entry = socket[kEntry];
+  if (socket[kAway] && entry !== undefined) {
+    joinRoom(socket, entry.number);
+    socket[kAway] = undefined;
   }
 }
 
@@ -83,7 +126,7 @@ function ordinalOf(socket) {
 function connectSocket(socket) {
   const ordinal = ordinalOf(socket);
   if (ordinal !== -1) {
-    core.connect(socket.conn.handle, ordinal, namespaceNumber(socket.nsp));
+    core.connect(socket.conn.handle, ordinal, enterNamespace(socket));
   }
 }
 
@@ -94,6 +137,7 @@ function forgetSocket(socket) {
     return;
   }
   const { conn } = socket;
+  exitNamespace(socket);
   socket[kOrdinal] = undefined;
   conn.ordinals.delete(ordinal);
   if (conn.handle !== -1) {
@@ -145,8 +189,11 @@ function writeEncoded(conn, encoded, opts) {
 
 /** Sends encoded packets to the members of rooms; to the whole namespace without any. */
 function broadcast(nsp, rooms, except, encoded, flags = {}) {
-  core.broadcast(namespaceNumber(nsp), rooms, except, toGroup(encoded), flagsOf(flags));
-  touchTick();
+  const entry = nsp[kNamespace];
+  if (entry !== undefined && entry.sockets > 0) {
+    core.broadcast(entry.number, rooms, except, toGroup(encoded), flagsOf(flags));
+    touchTick();
+  }
 }
 
 /** The core's form of a packet's flags. */
@@ -227,21 +274,27 @@ function reconstruct(value, attachments) {
   return value;
 }
 
-const kNumber = Symbol("native number");
+const kNamespace = Symbol("native namespace");
+const kEntry = Symbol("namespace of the socket");
+const kConnected = Symbol("connected sockets");
+const kAway = Symbol("left its namespace");
 const kOrdinal = Symbol("native ordinal");
 
 module.exports = {
   broadcast,
   connectSocket,
-  forgetNamespace,
+  connectedCount,
+  countConnected,
   forgetSocket,
   freeNumber,
   isDefaultEncoder,
   isDefaultParser,
   isNative,
   joinRoom,
+  leaveNamespace,
   leaveRoom,
   reconstruct,
+  returnToNamespace,
   sendPacket,
   takeNumber,
   writeEncoded,

@@ -7,7 +7,6 @@
 const debug = require("debug")("socket.io:parent-namespace");
 const { Adapter } = require("socket.io-adapter");
 const { Namespace } = require("./namespace");
-const { forgetNamespace } = require("./native");
 
 class ParentNamespace extends Namespace {
   /** @param {import("./server").Server} server */
@@ -83,7 +82,6 @@ function closeWhenEmpty(parent, child) {
       child.adapter.close();
       parent.server._nsps.delete(child.name);
       parent.children.delete(child);
-      forgetNamespace(child);
     }
   };
 }

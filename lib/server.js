@@ -33,6 +33,7 @@ class Server extends StrictEventEmitter {
     super();
     // Broadcasts take the native way only while the core has all connections to itself.
     Object.defineProperty(this, "_hasForeignConnections", { value: false, writable: true });
+    Object.defineProperty(this, "_engines", { value: new Set() });
     /** The namespaces by name. */
     this._nsps = new Map();
     /** The parent namespaces by the function that accepts names for them. */
@@ -223,6 +224,9 @@ class Server extends StrictEventEmitter {
    */
   bind(engine) {
     this.engine = engine;
+    if (engine instanceof Engine) {
+      this._engines.add(engine);
+    }
     this.engine.on("connection", this.onconnection.bind(this));
     return this;
   }

@@ -7,7 +7,7 @@
 const debug = require("debug")("socket.io:socket");
 const { EventEmitter } = require("events");
 const { PacketType } = require("socket.io-parser");
-const { createIdGenerator } = require("./base64id");
+const { base64id } = require("./base64id");
 const { BroadcastOperator } = require("./broadcast-operator");
 const { connectSocket, forgetSocket } = require("./native");
 const { deferEmit } = require("./turns");
@@ -17,9 +17,6 @@ const {
   assertNotReserved,
   runMiddlewares,
 } = require("./events");
-
-/** Makes the ids of sockets and the private ids of recoverable sessions. */
-const generateId = createIdGenerator();
 
 /** The ends of a connection that the client may come back from. */
 const RECOVERABLE_REASONS = new Set([
@@ -301,9 +298,10 @@ class Socket extends StrictEventEmitter {
 
   /** Leaves the rooms and the namespace for good. */
   _cleanup() {
+    // The core forgets the rooms with the socket, which saves a word for each of them.
+    forgetSocket(this);
     this.leaveAll();
     this.nsp._remove(this);
-    forgetSocket(this);
     // A late `join()` would leave a trace in the adapter that nobody removes.
     this.join = noop;
   }
@@ -491,10 +489,10 @@ function identify(socket) {
     socket.id = nsp.name === "/" ? client.id : `${nsp.name}#${client.id}`;
   } else {
     // The id of the connection is a secret, that of the socket is shown to others.
-    socket.id = generateId();
+    socket.id = base64id.generateId();
   }
   if (socket.server.opts.connectionStateRecovery) {
-    socket.pid = generateId();
+    socket.pid = base64id.generateId();
   }
 }
 

@@ -12,7 +12,9 @@ const { withDeadline } = require("./events");
 /** Starts `fixtures/<name>.js` with arguments; it is killed when the test ends. */
 function startFixture(t, name, ...args) {
   const file = path.join(__dirname, "fixtures", `${name}.js`);
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--expose-gc", file, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const fixture = new Fixture(child);
   atEnd(t, () => child.kill("SIGKILL"));
   return fixture;

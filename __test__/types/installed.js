@@ -21,7 +21,7 @@ function inInstalledCopy({ withEngine }, use) {
   const app = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "ferrio-types-")));
   const copy = (from, to) => fs.cpSync(from, path.join(app, to), { recursive: true });
   try {
-    for (const name of ["package.json", "index.d.ts", "types"]) {
+    for (const name of ["package.json", "index.d.ts", "dist", "types"]) {
       copy(path.join(ROOT, name), `node_modules/socket.io/${name}`);
     }
     for (const name of packages(withEngine)) {

@@ -513,4 +513,10 @@ function clearWriteBuffer(conn) {
   conn._writeBuffer.length = 0;
 }
 
-module.exports = { Socket, toMessage };
+/** True when somebody has replaced how all connections write. */
+function writesArePatched() {
+  const { sendPacket, write } = Socket.prototype;
+  return sendPacket !== pristine.sendPacket || write !== pristine.write;
+}
+
+module.exports = { Socket, toMessage, writesArePatched };

@@ -42,7 +42,8 @@ pub struct Context {
 
 #[derive(Debug)]
 struct PortSlot {
-    port: Arc<Port>,
+    /// Absent for an environment that is gone.
+    port: Option<Arc<Port>>,
     batch: EventBatch,
 }
 
@@ -108,17 +109,12 @@ impl Context {
         }
         // A slot without a port collects what nobody will read; `flush_events` empties it.
         let slot = &mut self.ports[port];
-        &mut slot
-            .get_or_insert_with(|| PortSlot {
-                port: Arc::new(Port::new(|| {})),
-                batch: EventBatch::new(),
-            })
-            .batch
+        &mut slot.get_or_insert_with(|| PortSlot { port: None, batch: EventBatch::new() }).batch
     }
 
     /// The environment's port itself.
     pub fn port(&self, id: PortId) -> Option<&Arc<Port>> {
-        self.ports.get(id)?.as_ref().map(|slot| &slot.port)
+        self.ports.get(id)?.as_ref()?.port.as_ref()
     }
 
     /// Makes an environment known under `id`.
@@ -126,7 +122,7 @@ impl Context {
         if self.ports.len() <= id {
             self.ports.resize_with(id + 1, || None);
         }
-        self.ports[id] = Some(PortSlot { port, batch: EventBatch::new() });
+        self.ports[id] = Some(PortSlot { port: Some(port), batch: EventBatch::new() });
     }
 
     /// Forgets an environment.
@@ -145,7 +141,10 @@ impl Context {
     pub fn flush_events(&mut self) {
         for slot in self.ports.iter_mut().flatten() {
             if !slot.batch.is_empty() {
-                slot.port.submit(std::mem::take(&mut slot.batch));
+                let batch = std::mem::take(&mut slot.batch);
+                if let Some(port) = &slot.port {
+                    port.submit(batch);
+                }
             }
         }
     }

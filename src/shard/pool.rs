@@ -26,14 +26,14 @@ pub struct Pool {
 #[derive(Debug)]
 struct ShardRef {
     queue: Arc<CommandQueue>,
-    slots: Mutex<Slots>,
+    slots: Arc<Mutex<Slots>>,
 }
 
 /// Slots are given out here, on the thread that opens a session, so that it can name the session
-/// at once; they come back when that thread has heard that the session is closed.
+/// at once; they come back when that thread has heard that the session is closed, or is gone.
 #[derive(Debug, Default)]
-struct Slots {
-    free: Vec<u32>,
+pub(super) struct Slots {
+    pub(super) free: Vec<u32>,
     count: u32,
 }
 
@@ -62,11 +62,15 @@ impl Pool {
     /// The process's pool.
     pub fn global() -> &'static Self {
         static POOL: OnceLock<Pool> = OnceLock::new();
-        POOL.get_or_init(|| Self {
+        POOL.get_or_init(Self::new)
+    }
+
+    fn new() -> Self {
+        Self {
             shards: [const { OnceLock::new() }; MAX_SHARDS],
             next: AtomicUsize::new(0),
             ports: Mutex::new(Vec::new()),
-        })
+        }
     }
 
     /// Registers an environment.
@@ -90,8 +94,8 @@ impl Pool {
         id
     }
 
-    /// Forgets an environment and drops its sessions. Their slots are not reused: nobody can say
-    /// any more that they are free.
+    /// Forgets an environment and drops its sessions. The shards free their slots: whoever would
+    /// have done so is gone.
     pub fn remove_port(&self, id: PortId) {
         for shard in self.running() {
             shard.queue.push(Command::RemovePort(id));
@@ -148,8 +152,9 @@ impl Pool {
                     queue.push(Command::AddPort(id, port.clone()));
                 }
             }
-            worker::spawn(index, queue.clone());
-            ShardRef { queue, slots: Mutex::new(Slots::default()) }
+            let slots = Arc::new(Mutex::new(Slots::default()));
+            worker::spawn(index, queue.clone(), slots.clone());
+            ShardRef { queue, slots }
         })
     }
 }
@@ -159,6 +164,10 @@ const SHARD_BITS: u32 = MAX_SHARDS.trailing_zeros();
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EngineConfig;
+    use crate::proto::engine::Revision;
+    use crate::session::Identity;
+    use crate::shard::{Barrier, Open, Start};
 
     #[test]
     fn a_handle_names_its_session() {
@@ -167,5 +176,37 @@ mod tests {
             assert_eq!(SessionRef::from_handle(session.handle()), session);
             assert!(session.handle() < 1 << 31, "small integers are fastest in JavaScript");
         }
+    }
+
+    #[test]
+    fn the_slots_of_an_environment_that_is_gone_are_free_again() {
+        let pool = Pool::new();
+        let stays = pool.add_port(Arc::new(Port::new(|| {})));
+        let goes = pool.add_port(Arc::new(Port::new(|| {})));
+        let open = |port| {
+            let session = pool.reserve(1);
+            let identity = Identity {
+                key: session.key,
+                handle: session.handle(),
+                port,
+                config: Arc::new(EngineConfig::new()),
+                revision: Revision::V4,
+            };
+            let start = Start::Polling { supports_binary: true, jsonp: None };
+            let open = Open { identity, open: "{}".into(), start };
+            pool.send(session.shard, Command::Open(Box::new(open)));
+            session.key
+        };
+        let kept: Vec<_> = (0..2).map(|_| open(stays)).collect();
+        let mut freed: Vec<_> = (0..3).map(|_| open(goes)).collect();
+        pool.remove_port(goes);
+        let barrier = Arc::new(Barrier::default());
+        pool.send(0, Command::Flush(barrier.clone()));
+        assert!(barrier.wait(std::time::Duration::from_secs(10)), "the shard has not answered");
+        let mut reused: Vec<_> = (0..3).map(|_| pool.reserve(1).key).collect();
+        reused.sort_unstable();
+        freed.sort_unstable();
+        assert_eq!(reused, freed);
+        assert!(kept.iter().all(|key| !reused.contains(key)));
     }
 }

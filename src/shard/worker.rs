@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::task::{AbortHandle, LocalSet};
@@ -17,15 +18,16 @@ use crate::session::{Context, PortId, Session, Task};
 use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
 
 use super::command::{Barrier, Command, CommandQueue, Link, Open, Start, Upgrade};
+use super::pool::Slots;
 use super::rooms::{MemberId, RoomIndex};
 
 /// Starts the thread of a shard.
-pub fn spawn(index: usize, queue: Arc<CommandQueue>) {
+pub fn spawn(index: usize, queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
     let run = move || {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue, slots)),
             Err(error) => eprintln!("ferrio: an I/O thread could not start: {error}"),
         }
     };
@@ -34,9 +36,9 @@ pub fn spawn(index: usize, queue: Arc<CommandQueue>) {
     }
 }
 
-async fn run(queue: Arc<CommandQueue>) {
-    let shard =
-        Shared { state: Rc::new(RefCell::new(Shard::new(Instant::now()))), queue: queue.clone() };
+async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
+    let state = Rc::new(RefCell::new(Shard::new(Instant::now(), slots)));
+    let shard = Shared { state, queue: queue.clone() };
     let mut commands = Vec::new();
     loop {
         let next_timer = shard.state.borrow().ctx.next_timer();
@@ -81,6 +83,8 @@ struct Shared {
 
 struct Shard {
     ctx: Context,
+    /// Where slots come back to when the environment of their sessions is gone.
+    slots: Arc<Mutex<Slots>>,
     sessions: Vec<Option<Box<Entry>>>,
     rooms: RoomIndex,
     read_buffer: Vec<u8>,
@@ -103,9 +107,10 @@ type Fd = Rc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>;
 type Fd = std::convert::Infallible;
 
 impl Shard {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, slots: Arc<Mutex<Slots>>) -> Self {
         Self {
             ctx: Context::new(now),
+            slots,
             sessions: Vec::new(),
             rooms: RoomIndex::default(),
             read_buffer: vec![0; config::READ_BUFFER],
@@ -326,6 +331,7 @@ impl Shard {
             if self.entry(key).is_some_and(|entry| entry.session.port() == id) {
                 self.with(key, |session, ctx| session.close(ctx, true));
                 self.handle(Command::Release { key }, &mut Vec::new());
+                self.slots.lock().free.push(key);
             }
         }
         self.ctx.remove_port(id);

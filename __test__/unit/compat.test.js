@@ -1,0 +1,40 @@
+"use strict";
+
+// docs/compat.md says something about every point of the surface, once, and counts right.
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { test } = require("../support/scenario");
+const ids = require("./compat-ids.json");
+
+const LINE =
+  /^- \*\*([A-Z]+-\d+[a-z]?)\*\* (.+?): (same(?:; .+)?|different, because .+|not yet: .+)$/;
+
+const text = fs.readFileSync(path.join(__dirname, "../../docs/compat.md"), "utf8");
+const lines = text.split("\n").filter((line) => line.startsWith("- "));
+const points = lines.map((line) => {
+  const match = LINE.exec(line);
+  assert.ok(match, `not of the form "- **ID** topic: verdict": ${line}`);
+  const [, id, topic, verdict] = match;
+  return { id, topic, verdict: /^(same|different|not yet)/.exec(verdict)[0] };
+});
+
+test("every point has one line", () => {
+  const seen = points.map(({ id }) => id);
+  assert.deepEqual(ids.filter((id) => !seen.includes(id)), [], "points without a line");
+  assert.deepEqual(seen.filter((id) => !ids.includes(id)), [], "lines without a point");
+  assert.equal(new Set(seen).size, seen.length, "a point has two lines");
+});
+
+test("the tally counts the lines", () => {
+  const [, ...cells] = /^\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$/m.exec(text);
+  const count = (verdict) => points.filter((point) => point.verdict === verdict).length;
+  const counted = [count("same"), count("different"), count("not yet"), points.length];
+  assert.deepEqual(cells.map(Number), counted);
+});
+
+test("the list of points is sound", () => {
+  assert.equal(new Set(ids).size, ids.length);
+  assert.ok(ids.length > 400);
+});
