@@ -106,6 +106,15 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * @default false
    */
   cleanupEmptyChildNamespaces: boolean;
+
+  /**
+   * How many I/O threads the connections of this server are spread over, from 1 to 64. An option of
+   * ferrio's own. Raise it when the I/O threads are busier than the JavaScript thread, as with large
+   * broadcasts; with 1, connections are served in the order in which they became readable.
+   *
+   * @default half the cores, from 1 to 4
+   */
+  ioThreads?: number;
 }
 
 /**

@@ -210,10 +210,13 @@ export type Plainly = [
   Expect<Equal<FR.Event, RR.Event>>,
 ];
 
+/** Options of ferrio's own. */
+type OwnOptions = "ioThreads";
+
 export type Options = [
   // `adapter` names the class Namespace, of which there are two here
-  Expect<Equal<Omit<FR.ServerOptions, "adapter">, Omit<RR.ServerOptions, "adapter">>>,
-  Expect<Equal<keyof FR.ServerOptions, keyof RR.ServerOptions>>,
+  Expect<Equal<Omit<FR.ServerOptions, "adapter" | OwnOptions>, Omit<RR.ServerOptions, "adapter">>>,
+  Expect<Equal<keyof FR.ServerOptions, keyof RR.ServerOptions | OwnOptions>>,
   Expect<Equal<FO.EngineOptions, Engine.ServerOptions>>,
   Expect<Equal<FO.AttachOptions, Engine.AttachOptions>>,
   Expect<Equal<FO.CorsOptions, CorsOptions>>,
