@@ -229,13 +229,3 @@ eachTransport("rooms, volatile and local reach clients of version 2", async (t, 
   two.socket.to("room").emit("event", 2);
   assert.deepEqual(await received, [[1], [2]]);
 });
-
-test("a client of version 2 that sends no ping is closed", async (t) => {
-  const options = { ...OPTIONS, pingInterval: 50, pingTimeout: 50 };
-  const app = await serve(t, { options });
-  const { client, socket } = await connectOld(t, app, "/", { transports: ["websocket"] });
-  // The timers of the client belong to its engine: a client without them never pings.
-  client.io.engine.ping = () => {};
-  clearTimeout(client.io.engine.pingIntervalTimer);
-  assert.deepEqual((await next(socket, "disconnect"))[0], "ping timeout");
-});
