@@ -44,8 +44,7 @@ function serveFile(filename, req, res, send) {
   }
   debug("serve client %s", kind);
   res.setHeader("Cache-Control", "public, max-age=0");
-  const type = isMap ? "application/json" : "application/javascript";
-  res.setHeader("Content-Type", `${type}; charset=utf-8`);
+  res.setHeader("Content-Type", contentType(filename));
   res.setHeader("ETag", ETAG);
   send(filename, req, res);
 }
@@ -67,7 +66,13 @@ function sendFile(filename, req, res) {
   );
 }
 
-module.exports = { CLIENT_FILES, serveFile, sendFile };
+/** The content type of a file of the bundle. */
+function contentType(filename) {
+  const type = filename.endsWith(".map") ? "application/json" : "application/javascript";
+  return `${type}; charset=utf-8`;
+}
+
+module.exports = { CLIENT_FILES, ETAG, WEAK_ETAG, contentType, load, sendFile, serveFile };
 
 /** Promises of file contents by `encoding filename`: they are compressed once. */
 const cache = new Map();

@@ -44,6 +44,7 @@ const BRIDGE_END = 12;
 const STREAM_GONE = 13;
 const PROBE_FAILED = 14;
 const BLOCKED = 15;
+const CONTROL_FRAME = 16;
 
 /** Kinds of polling answers that bring no extra. */
 const BODY_NONE = 0;
@@ -203,8 +204,8 @@ function takeDecoded(batch) {
 }
 
 /** How many fields a record of each kind has, besides its kind, and how many extras. */
-const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1];
-const EXTRAS = { [RAW_TEXT]: 1, [RAW_BINARY]: 1, [BRIDGE_WRITE]: 1 };
+const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1, 1];
+const EXTRAS = { [RAW_TEXT]: 1, [RAW_BINARY]: 1, [BRIDGE_WRITE]: 1, [CONTROL_FRAME]: 1 };
 
 /**
  * Takes a whole record off the batch, whether or not anybody is there for it.
@@ -277,6 +278,9 @@ function handle({ kind, fields, extra }, conn) {
       break;
     case ENGINE_PACKET:
       conn.onEnginePacket(fields[0]);
+      break;
+    case CONTROL_FRAME:
+      conn.onControlFrame(fields[0], extra);
       break;
   }
   return true;

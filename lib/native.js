@@ -5,6 +5,7 @@
 // decoder, one write per packet), which is taken whenever somebody has replaced or
 // watches a part of it; both ways look the same to client and application.
 
+const debug = require("debug")("engine:socket");
 const { Encoder, Decoder, PacketType } = require("socket.io-parser");
 const { Socket: Connection, toMessage } = require("./engine/socket");
 const { core, sendEvent, touchTick } = require("./dispatch");
@@ -176,19 +177,29 @@ function sendPacket(conn, packet, opts) {
     return false;
   }
   const head = `${type}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}`;
-  sendEvent(conn.handle, head, JSON.stringify(data), flagsOf(opts));
-  conn.touch();
+  const text = JSON.stringify(data);
+  if (debug.enabled) {
+    debug("%s: sending packet message (%s%s)", conn.id, head, text);
+  }
+  sendEvent(conn.handle, head, text, flagsOf(opts));
+  conn.touch(head.length + text.length);
   return true;
 }
 
 /** Writes an encoded packet: a text and its attachments stay together. */
 function writeEncoded(conn, encoded, opts) {
-  core.sendGroup(conn.handle, toGroup(encoded), flagsOf(opts));
-  conn.touch();
+  const group = toGroup(encoded);
+  core.sendGroup(conn.handle, group, flagsOf(opts));
+  for (const { length } of group) {
+    conn.touch(length);
+  }
 }
 
 /** Sends encoded packets to the members of rooms; to the whole namespace without any. */
 function broadcast(nsp, rooms, except, encoded, flags = {}) {
+  if (debug.enabled) {
+    debug("broadcasting to %d rooms of %s (%s)", rooms.length, nsp.name, encoded);
+  }
   const entry = nsp[kNamespace];
   if (entry !== undefined && entry.sockets > 0) {
     core.broadcast(entry.number, rooms, except, toGroup(encoded), flagsOf(flags));

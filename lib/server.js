@@ -12,7 +12,8 @@ const defaultParser = require("socket.io-parser");
 const { defaultAdapter } = require("./adapter");
 const { Client } = require("./client");
 const { CLIENT_FILES, sendFile, serveFile } = require("./client-files");
-const { Server: Engine } = require("./engine");
+const { attach: attachEngine } = require("./engine");
+const { attachApp } = require("./uws");
 const { StrictEventEmitter } = require("./events");
 const { Namespace } = require("./namespace");
 const {
@@ -163,12 +164,15 @@ class Server extends StrictEventEmitter {
     return this;
   }
 
-  /** Always throws: servers of uWebSockets.js have no sockets that could be taken over. */
+  /**
+   * Attaches the server to an application of uWebSockets.js, which then does the transports.
+   * @param {object} app
+   * @param {object} [opts] for the engine; the options of the constructor win
+   */
   attachApp(app, opts = {}) {
-    throw new Error(
-      "ferrio does not support attachApp(): it brings its own native engine in place of " +
-        "uWebSockets.js. Please use attach() with a http.Server instance or a port."
-    );
+    Object.assign(opts, this.opts);
+    opts.path = opts.path || this._path;
+    attachApp(this, app, opts);
   }
 
   /** Reads the name of a file from a URL below the path of the server. */
@@ -179,8 +183,7 @@ class Server extends StrictEventEmitter {
   /** Creates an engine for an HTTP server. */
   initEngine(srv, opts) {
     debug("creating engine with opts %j", opts);
-    this.eio = new Engine(opts);
-    this.eio.attach(srv, opts);
+    this.eio = attachEngine(srv, opts);
     if (this._serveClient) {
       this.attachServe(srv);
     }

@@ -22,6 +22,7 @@
 //! | 13 | link | the stream is gone |
 //! | 14 | link | the probe failed and its stream is being closed |
 //! | 15 | bytes | the peer takes no more: so many bytes wait; 0 when all were written again |
+//! | 16 | opcode (takes a binary extra) | a control frame (watched sessions only) |
 //!
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
 
@@ -253,6 +254,13 @@ impl EventBatch {
     /// Bytes that the batch holds.
     pub fn len(&self) -> usize {
         self.text.len() + self.extras.iter().map(Extra::len).sum::<usize>()
+    }
+
+    /// A control frame of the WebSocket, for watched sessions.
+    pub fn control(&mut self, session: u32, opcode: u8, data: &[u8]) {
+        self.record(session, "16,");
+        self.number(opcode.into());
+        self.extras.push(Extra::Binary(data.to_vec()));
     }
 
     /// The JSON text and the values beside it.

@@ -14,4 +14,7 @@ const isReference = name === "socket.io";
 /** The package under test, as an application would require it. */
 const target = isReference ? require("socket.io") : require("../..");
 
-module.exports = { target, isReference, name };
+/** The engine below it, with the exports of the engine.io package. */
+const engine = isReference ? require("engine.io") : require("../../lib/engine");
+
+module.exports = { engine, target, isReference, name };

@@ -17,6 +17,7 @@ class Link {
     this.id = core.link();
     this.socket = socket;
     this.handle = -1;
+    this.sid = undefined;
     this.gone = false;
     this.bridged = !canTakeOver(socket);
     this.head = head;
@@ -30,12 +31,13 @@ class Link {
   /**
    * Completes the handshake in the core.
    * @param {string} response the HTTP answer
+   * @param {boolean} base64 the client takes no binary frames
    * @param {(options: object) => number|void} open calls into the core
    * @returns {number|void} what `open` returned
    */
-  start(response, open) {
+  start(response, base64, open) {
     const { socket, head } = this;
-    const options = { id: this.id, response, deflate: this.deflate?.native };
+    const options = { id: this.id, response, base64, deflate: this.deflate?.native };
     this.head = undefined;
     if (!this.bridged) {
       socket._handle.readStop();
@@ -66,7 +68,9 @@ class Link {
   }
 
   /** Names the session that the stream serves; a bridged stream starts to flow. */
-  bind(handle) {
+  bind(handle, sid) {
+    debug("%s: a WebSocket, %s", sid, this.bridged ? "bridged" : "its descriptor taken over");
+    this.sid = sid;
     this.handle = handle;
     if (this.bridged && this.socket.destroyed) {
       core.bridgeEnd(handle, this.id);
@@ -118,6 +122,7 @@ class Link {
   /** The core has closed the descriptor: Node's socket may say so now. */
   onGone() {
     if (!this.gone) {
+      debug("%s: the WebSocket is gone", this.sid);
       this._forget();
       this.socket.destroy();
     }

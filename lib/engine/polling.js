@@ -5,6 +5,7 @@
 
 const zlib = require("zlib");
 const accepts = require("accepts");
+const debug = require("debug")("engine:polling");
 const { addRequest, core, requests } = require("../dispatch");
 const { Transport } = require("./transport");
 
@@ -26,12 +27,6 @@ class Polling extends Transport {
     /** The POST that is being read, and its response. */
     this.dataReq = null;
     this.dataRes = null;
-    const { j } = req._query;
-    this.jsonp = typeof j === "string" ? j.replace(/[^0-9]/g, "") : undefined;
-    if (this.jsonp !== undefined) {
-      this.supportsBinary = false;
-    }
-    this._consumed = false;
   }
 
   get name() {
@@ -39,19 +34,27 @@ class Polling extends Transport {
   }
 
   static get upgradesTo() {
-    return ["websocket"];
+    return ["websocket", "webtransport"];
+  }
+
+  /** Digits that name the callback of a JSONP client. */
+  get jsonp() {
+    return undefined;
   }
 
   /** True while a GET waits that nothing was written to yet. */
   get writable() {
-    return this.readyState === "open" && this.req !== null && !this.conn?.hasWritten();
+    return this.readyState === "open" && this.req !== null && !this.conn?.isWriting(true);
   }
 
   /** Answers the GET that opened the connection, before anybody hears of the connection. */
   answerHandshake(req, body) {
-    const { res } = req;
+    this.req = req;
+    this.res = req.res;
     req.res = null;
-    this._write(req, res, body, true);
+    this.write(body, { compress: true });
+    this.req = null;
+    this.res = null;
   }
 
   onRequest(req) {
@@ -72,21 +75,36 @@ class Polling extends Transport {
   onPollRequest(req, res) {
     const { handle } = this.conn;
     const first = this.req === null;
+    const cleanup = () => {
+      this.req = null;
+      this.res = null;
+    };
     const poll = {
       done: false,
       respond: (status, kind, body) => {
         poll.done = true;
-        if (first) {
-          this.req = null;
-          this.res = null;
+        if (!first) {
+          this._respond(req, res, status, kind, body);
+          return;
         }
-        this._respond(req, res, status, kind, body);
+        if (this._isPayload(kind)) {
+          debug("answering a poll of %s with %d characters or bytes", this.sid, body.length);
+          this.write(body, { compress: kind === BODY_TEXT || kind === BODY_BINARY });
+          cleanup();
+        } else {
+          cleanup();
+          this._respond(req, res, status, kind, body);
+        }
       },
     };
     const id = addRequest(poll);
     if (first) {
+      debug("a poll of %s", this.sid);
       this.req = req;
       this.res = res;
+      req.cleanup = cleanup;
+    } else {
+      debug("a second poll of %s while one waits", this.sid);
     }
     req.once("close", () => {
       if (!poll.done) {
@@ -95,9 +113,7 @@ class Polling extends Transport {
       }
     });
     core.poll(handle, id);
-    if (this.listenerCount("ready") > 0) {
-      this.emit("ready");
-    }
+    this.conn.onReady();
   }
 
   /** Takes a POST. */
@@ -128,6 +144,7 @@ class Polling extends Transport {
       if (length > this.maxHttpBufferSize && !refused) {
         refused = true;
         done();
+        debug("a post of %s exceeds maxHttpBufferSize", this.sid);
         res.writeHead(413);
         res.end();
         return;
@@ -146,6 +163,7 @@ class Polling extends Transport {
           this._respond(req, res, status, kind, body);
         },
       });
+      debug("a post of %s with %d bytes", this.sid, length);
       core.post(this.conn.handle, id, Buffer.concat(chunks), isBinary);
     };
     req.on("close", onClose);
@@ -166,6 +184,7 @@ class Polling extends Transport {
 
   doClose(fn) {
     const { conn, discarded } = this;
+    debug("closing the polling transport of %s", conn.id);
     if (this.dataReq !== null) {
       this.dataReq.destroy();
     }
@@ -186,14 +205,21 @@ class Polling extends Transport {
     dataReq?.destroy();
   }
 
+  /**
+   * Writes a payload to the GET that waits.
+   * @param {string|Buffer} data
+   * @param {{compress?: boolean}} options
+   */
+  write(data, options) {
+    this.doWrite(data, options, noop);
+  }
+
+  _isPayload(kind) {
+    return kind !== BODY_NONE && kind !== BODY_OK && kind !== BODY_ERROR;
+  }
+
   _respond(req, res, status, kind, body) {
     switch (kind) {
-      case BODY_TEXT:
-      case BODY_BINARY:
-        return this._write(req, res, body, true);
-      case BODY_TEXT_PLAIN:
-      case BODY_BINARY_PLAIN:
-        return this._write(req, res, body, false);
       case BODY_OK:
         res.writeHead(
           200,
@@ -208,17 +234,20 @@ class Polling extends Transport {
     }
   }
 
-  _write(req, res, body, mayCompress) {
+  /** Writes the response, compressed if that is worth it. Calls back when it is on its way. */
+  doWrite(body, { compress }, callback) {
+    const { req, res } = this;
     const isText = typeof body === "string";
     const headers = {
       "Content-Type": isText ? "text/plain; charset=UTF-8" : "application/octet-stream",
     };
     const length = isText ? Buffer.byteLength(body) : body.length;
-    const encoding = mayCompress && this._encodingFor(req, length);
+    const encoding = compress && this._encodingFor(req, length);
     if (!encoding) {
       headers["Content-Length"] = length;
       res.writeHead(200, this.headers(req, headers));
       res.end(body);
+      callback();
       return;
     }
     headers["Content-Encoding"] = encoding;
@@ -230,6 +259,7 @@ class Polling extends Transport {
     stream.on("error", () => res.destroy());
     stream.pipe(res);
     stream.end(body);
+    callback();
   }
 
   /** The content encoding to use, if the answer is worth compressing. */
@@ -242,19 +272,42 @@ class Polling extends Transport {
   }
 }
 
+/** Polling for clients that read answers through script elements. The core wraps them. */
+class JSONP extends Polling {
+  constructor(req, server) {
+    super(req, server);
+    this.supportsBinary = false;
+    this._digits = req._query.j.replace(/[^0-9]/g, "");
+    this.head = `___eio[${this._digits}](`;
+    this.foot = ");";
+  }
+
+  get jsonp() {
+    return this._digits;
+  }
+}
+
+/** Makes the kind of polling that a request asks for. */
+function polling(req, server) {
+  return typeof req._query.j === "string" ? new JSONP(req, server) : new Polling(req, server);
+}
+
+polling.upgradesTo = Polling.upgradesTo;
+
+function noop() {}
+
 function refuse(res, status) {
   res.writeHead(status);
   res.end();
 }
 
 /** Kinds of bodies: the table is in src/event.rs. */
+const BODY_NONE = 0;
 const BODY_TEXT = 1;
 const BODY_BINARY = 2;
 const BODY_OK = 3;
 const BODY_ERROR = 4;
-const BODY_TEXT_PLAIN = 5;
-const BODY_BINARY_PLAIN = 6;
 
 const DEFAULT_CLOSE_TIMEOUT = 30_000;
 
-module.exports = { Polling };
+module.exports = { JSONP, Polling, polling };

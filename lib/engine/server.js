@@ -13,8 +13,10 @@ const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
 const { Link } = require("./link");
-const { Polling } = require("./polling");
-const { Socket, toMessage } = require("./socket");
+const { engineIo, ws } = require("./foreign");
+const { Polling, polling } = require("./polling");
+const { Socket } = require("./socket");
+const { Transport, toMessage } = require("./transport");
 const { UpgradeResponse } = require("./upgrade-response");
 const { WebSocket } = require("./websocket");
 const { defineOptions } = require("./options");
@@ -31,6 +33,8 @@ class Server extends EventEmitter {
     this.middlewares = [];
     /** Connections whose writes somebody watches: broadcasts go past them one by one. */
     this.writeWatchers = 0;
+    this._ws = undefined;
+    this._wsReplaced = false;
     this.opts = defineOptions(opts, (ioThreads) => core.createEngine(ioThreads));
     this._engine = this.opts[defineOptions.engine];
     if (this.opts.cors) {
@@ -45,11 +49,33 @@ class Server extends EventEmitter {
   /** Prepares for WebSocket connections; again when the http server listens again. */
   init() {
     this._closed = false;
+    if (this._ws !== undefined && !this._wsReplaced) {
+      this._ws.close();
+      this._ws = undefined;
+    }
   }
 
   /** Refuses new WebSocket connections. */
   cleanup() {
+    debug("no more WebSockets are accepted");
     this._closed = true;
+    this._ws?.close();
+  }
+
+  /**
+   * The WebSocket server for connections that JavaScript runs. The others never see it, unless
+   * an application puts one of its own here. None without the transport.
+   */
+  get ws() {
+    if (this._ws === undefined && this.opts.transports.includes("websocket")) {
+      this._ws = createWebSocketServer(this);
+    }
+    return this._ws;
+  }
+
+  set ws(server) {
+    this._ws = server;
+    this._wsReplaced = true;
   }
 
   /** Serves the requests of an http server that concern the engine. */
@@ -67,10 +93,7 @@ class Server extends EventEmitter {
 
   /** Transports that a client on `transport` may upgrade to. */
   upgrades(transport) {
-    if (!this.opts.allowUpgrades || transport !== "polling") {
-      return [];
-    }
-    return Polling.upgradesTo.filter((name) => this.opts.transports.includes(name));
+    return this.opts.allowUpgrades && transport === "polling" ? Polling.upgradesTo : [];
   }
 
   /** The path that requests have to start with. */
@@ -170,7 +193,7 @@ class Server extends EventEmitter {
         this._report(req, code, context);
         this.abortRequest(req, res, code, context);
       } else if (req._query.sid) {
-        debug("setting new request for existing client");
+        debug('new %s request of client "%s"', req.method, req._query.sid);
         this.clients[req._query.sid].transport.onRequest(req);
       } else {
         this.handshake(req._query.transport, req, (code, context) =>
@@ -239,13 +262,16 @@ class Server extends EventEmitter {
       debug("the client has left during the handshake");
       return undefined;
     }
-    debug('handshaking client "%s"', id);
+    debug('handshaking client "%s" over %s, protocol %d', id, transportName, protocol);
     let transport;
     try {
       transport = this.createTransport(transportName, req);
     } catch (error) {
       debug('error handshaking to transport "%s"', transportName);
       return refuse(errors.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
+    }
+    if (!(transport instanceof Transport)) {
+      return this._adopt(id, transport, req, protocol);
     }
     const conn = new Socket(id, this, transport, req, protocol);
     const open = JSON.stringify({
@@ -260,7 +286,7 @@ class Server extends EventEmitter {
       const { response } = req[kUpgrade];
       delete req[kUpgrade];
       conn.attach(
-        link.start(response, (options) =>
+        link.start(response, !transport.supportsBinary, (options) =>
           core.openWebSocket(this._engine, open, protocol, options)
         )
       );
@@ -281,33 +307,50 @@ class Server extends EventEmitter {
     if (transportName === "websocket" && this.opts.initialPacket) {
       conn.sendPacket("message", this.opts.initialPacket);
     }
-    this.clients[id] = conn;
-    this.clientsCount++;
-    conn.once("close", () => {
-      delete this.clients[id];
-      this.clientsCount--;
-    });
-    this.emit("connection", conn);
+    this._register(conn);
     return transport;
   }
 
-  /** Makes the handle of a transport. */
+  /** Makes the handle of a transport, or a transport of `engine.io` for what is not native. */
   createTransport(name, req) {
-    if (name === "websocket") {
+    const { opts } = this;
+    if (req[kUpgrade] !== undefined) {
       const { link, subprotocol } = req[kUpgrade];
       const transport = new WebSocket(req, link, subprotocol);
-      transport.perMessageDeflate = this.opts.perMessageDeflate;
+      transport.perMessageDeflate = opts.perMessageDeflate;
       return transport;
     }
-    const transport = new Polling(req, this);
-    transport.maxHttpBufferSize = this.opts.maxHttpBufferSize;
-    transport.httpCompression = this.opts.httpCompression;
+    const isNative = name === "polling" && !this._runsInJavaScript(name);
+    const transport = isNative ? polling(req, this) : new (engineIo().transports[name])(req);
+    if (name === "polling") {
+      transport.maxHttpBufferSize = opts.maxHttpBufferSize;
+      transport.httpCompression = opts.httpCompression;
+    } else if (name === "websocket") {
+      transport.perMessageDeflate = opts.perMessageDeflate;
+    }
     return transport;
+  }
+
+  /**
+   * Takes an open WebSocket, of the `ws` package or alike: one that an application has accepted.
+   * JavaScript runs its connection.
+   */
+  onWebSocket(req, socket, websocket) {
+    engineIo().Server.prototype.onWebSocket.call(this, req, socket, websocket);
+  }
+
+  /**
+   * Takes a WebTransport session. JavaScript runs its connection.
+   * @param {object} session
+   * @returns {Promise<void>}
+   */
+  onWebTransportSession(session) {
+    return engineIo().Server.prototype.onWebTransportSession.call(this, session);
   }
 
   /** Closes all connections and drops what they had not written. */
   close() {
-    debug("closing all open clients");
+    debug("closing all %d clients", this.clientsCount);
     for (const id of Object.keys(this.clients)) {
       this.clients[id].close(true);
     }
@@ -348,6 +391,14 @@ class Server extends EventEmitter {
       const reason = fault.status === 405 ? "Method Not Allowed" : "Bad Request";
       return endWith(socket, refusal(fault.status, reason, fault.message, fault.headers));
     }
+    if (this._upgradesInJavaScript(req)) {
+      debug("the WebSocket is accepted in JavaScript");
+      req[kExtraHeaders] = headers;
+      this.ws.handleUpgrade(req, socket, Buffer.from(head), (websocket) =>
+        this.onWebSocket(req, socket, websocket)
+      );
+      return undefined;
+    }
     let deflate;
     try {
       deflate = negotiate(req.headers["sec-websocket-extensions"], this.opts.perMessageDeflate);
@@ -373,11 +424,13 @@ class Server extends EventEmitter {
     const link = new Link(socket, head, deflate);
     req[kUpgrade] = { link, response, subprotocol };
     if (sid) {
-      debug("upgrading existing transport");
+      debug('upgrading the transport of client "%s"', sid);
       const transport = this.createTransport("websocket", req);
       delete req[kUpgrade];
-      link.start(response, (options) => core.probe(conn.handle, options));
-      conn.startUpgrade(transport);
+      link.start(response, !transport.supportsBinary, (options) =>
+        core.probe(conn.handle, options)
+      );
+      conn._maybeUpgrade(transport);
     } else {
       this.handshake("websocket", req, (code, context) => {
         abortUpgrade(socket, code, context);
@@ -385,6 +438,46 @@ class Server extends EventEmitter {
       });
     }
     return undefined;
+  }
+
+  /** Runs a connection whose transport is not native by the classes of `engine.io`. */
+  _adopt(id, transport, req, protocol) {
+    debug('client "%s" is run in JavaScript', id);
+    const conn = new (engineIo().Socket)(id, this, transport, req, protocol);
+    transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));
+    transport.onRequest(req);
+    this._register(conn);
+    return transport;
+  }
+
+  _register(conn) {
+    const { id } = conn;
+    this.clients[id] = conn;
+    this.clientsCount++;
+    conn.once("close", () => {
+      delete this.clients[id];
+      this.clientsCount--;
+    });
+    this.emit("connection", conn);
+  }
+
+  /**
+   * True when new connections of a transport cannot be native: an application has a part in
+   * making them, or they may have to move on to a transport that is not native.
+   */
+  _runsInJavaScript(transport) {
+    return (
+      this._wsReplaced ||
+      this.createTransport !== pristine.createTransport ||
+      this.onWebSocket !== pristine.onWebSocket ||
+      (transport === "polling" && this.opts.transports.includes("webtransport"))
+    );
+  }
+
+  _upgradesInJavaScript(req) {
+    const { sid, transport } = req._query;
+    const conn = sid === undefined ? undefined : this.clients[sid];
+    return conn === undefined ? this._runsInJavaScript(transport) : !(conn instanceof Socket);
   }
 
   _onHeaders(headers, req, id) {
@@ -399,8 +492,32 @@ class Server extends EventEmitter {
   }
 
   _report(req, code, context) {
+    debug("refused %s: %s %j", req.url, errorMessages[code], context?.name ?? "");
     this.emit("connection_error", { req, code, message: errorMessages[code], context });
   }
+}
+
+/** Makes the WebSocket server for connections that JavaScript runs. */
+function createWebSocketServer(engine) {
+  const { wsEngine = ws().Server, perMessageDeflate, maxHttpBufferSize } = engine.opts;
+  const server = new wsEngine({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate,
+    maxPayload: maxHttpBufferSize,
+  });
+  server.on("headers", (lines, req) => {
+    const headers = req[kExtraHeaders] ?? {};
+    delete req[kExtraHeaders];
+    if (!req._query.sid) {
+      engine.emit("initial_headers", headers, req);
+    }
+    engine.emit("headers", headers, req);
+    for (const name of Object.keys(headers)) {
+      lines.push(`${name}: ${headers[name]}`);
+    }
+  });
+  return server;
 }
 
 /** Runs middlewares one after the other, each at least a microtask after the one before. */
@@ -451,5 +568,13 @@ const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header"
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
 /** What an upgrade request brings to its transport. */
 const kUpgrade = Symbol("upgrade");
+
+/** Headers of middlewares, until the WebSocket server asks for them. */
+const kExtraHeaders = Symbol("extra headers");
+/** What the native way stands for. */
+const pristine = {
+  createTransport: Server.prototype.createTransport,
+  onWebSocket: Server.prototype.onWebSocket,
+};
 
 module.exports = { Server };

@@ -9,14 +9,13 @@ const { AsyncResource } = require("async_hooks");
 const debug = require("debug")("engine:socket");
 const { onReplace } = require("../overrides");
 const { connections, core, currentTick, ref, touchTick, unref } = require("../dispatch");
+const { PACKET_TYPES, takesPacketsItself, toMessage, transportError } = require("./transport");
+const { dropViews, holdsPackets, showWaiting } = require("./waiting");
 
 /** Events that show packets as they came in: the core stops decoding for them. */
 const RAW_EVENTS = new Set(["packet", "data", "message", "heartbeat"]);
 /** Events that show packets as they go out: broadcasts must pass through here for them. */
 const WRITE_EVENTS = new Set(["packetCreate", "flush", "drain"]);
-
-/** Engine.IO packet types by digit. */
-const PACKET_TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 
 class Socket extends EventEmitter {
   /**
@@ -54,7 +53,10 @@ class Socket extends EventEmitter {
     this._blockedWrites = 0;
     this._raw = false;
     this._writtenIn = 0;
-    this._writes = 0;
+    /** Lengths of what was written in that tick. */
+    this._written = [];
+    /** Packets were handed over and have not left. Known only while writes are watched. */
+    this._inFlight = false;
     this._probes = undefined;
     this._writesWatched = false;
     // Listeners run in the asynchronous context of the handshake, whichever read or timer of the
@@ -68,20 +70,21 @@ class Socket extends EventEmitter {
   }
 
   set readyState(state) {
-    debug("readyState updated from %s to %s", this._readyState, state);
+    debug("%s: readyState %s -> %s", this.id, this._readyState, state);
     this._readyState = state;
   }
 
-  /** What was sent in this tick and is not handed over yet, as a view. */
+  /**
+   * What waits to be written. While nobody watches writes, packets wait in the core: then this
+   * shows how many there are and how long their data is, not the data.
+   */
   get writeBuffer() {
-    const waiting = this._waiting();
-    while (this._writeBuffer.length < waiting) {
-      this._writeBuffer.push({ type: "message", options: {} });
+    if (this._readyState !== "closed") {
+      dropViews(this._writeBuffer);
+      if (this.handle !== -1 && !this._isWatched()) {
+        showWaiting(this._writeBuffer, core.waiting(this.handle).slice(1), this._lengths());
+      }
     }
-    if (waiting === 0 && this._viewed) {
-      this._writeBuffer.length = 0;
-    }
-    this._viewed = waiting > 0;
     return this._writeBuffer;
   }
 
@@ -94,16 +97,62 @@ class Socket extends EventEmitter {
     this._observe("data");
   }
 
+  /** Has ping, pong and close frames reported from now on. */
+  watchFrames() {
+    this._watchesFrames = true;
+    if (this.handle !== -1) {
+      core.watchFrames(this.handle);
+    }
+  }
+
   /** Binds the connection to its session in the core. Called by the server. */
   attach(handle) {
     this.handle = handle;
     connections.set(handle, this);
     ref();
-    this.readyState = "open";
+    this.transport.sid = this.id;
     if (this._raw) {
       core.setRaw(handle, true);
     }
-    this.transport.link?.bind(handle);
+    if (this._watchesFrames) {
+      core.watchFrames(handle);
+    }
+    this.transport.link?.bind(handle, this.id);
+    this.onOpen();
+  }
+
+  /** The open packet is on its way. */
+  onOpen() {
+    this.readyState = "open";
+    this.emit("open");
+  }
+
+  /** What runs when the transport is left: the core cleans up by itself. */
+  get cleanupFn() {
+    return [];
+  }
+
+  /** Makes a transport the connection's own. */
+  setTransport(transport) {
+    this.transport = transport;
+    transport.conn = this;
+  }
+
+  /** Parts with the transport. */
+  clearTransport() {
+    this.transport.close();
+  }
+
+  /** Starts the wait for the next heartbeat anew. */
+  schedulePing() {
+    if (this.handle !== -1) {
+      core.beat(this.handle);
+    }
+  }
+
+  /** Starts the wait for the next heartbeat anew. */
+  resetPingTimeout() {
+    this.schedulePing();
   }
 
   on(event, listener) {
@@ -147,7 +196,7 @@ class Socket extends EventEmitter {
     if (this._readyState === "closing" || this._readyState === "closed") {
       return;
     }
-    debug("sending packet %s (%s)", type, data);
+    debug("%s: sending packet %s (%s)", this.id, type, data);
     options.compress = options.compress !== false;
     const packet = { type, options };
     if (data) {
@@ -159,11 +208,67 @@ class Socket extends EventEmitter {
     if (typeof callback === "function") {
       this.packetsFn.push(callback);
     }
-    this._handOver(packet);
+    if (this._isWatched()) {
+      dropViews(this._writeBuffer);
+      this._writeBuffer.push(packet);
+      this.flush();
+    } else {
+      this._handOver(packet);
+    }
   }
 
-  /** Does nothing: what is sent is on its way already. */
-  flush() {}
+  /** Hands over what waits here, if the transport can take it. */
+  flush() {
+    dropViews(this._writeBuffer);
+    if (this._readyState === "closed" || this._writeBuffer.length === 0) {
+      return;
+    }
+    const { transport } = this;
+    if (!transport.writable) {
+      return;
+    }
+    debug("%s: flushing %d packets", this.id, this._writeBuffer.length);
+    this.emit("flush", this._writeBuffer);
+    this.server.emit("flush", this, this._writeBuffer);
+    const buffer = this._writeBuffer;
+    this._writeBuffer = [];
+    this.sentCallbackFn.push(this.packetsFn);
+    this.packetsFn = [];
+    transport.send(buffer);
+    this.emit("drain");
+    this.server.emit("drain", this);
+  }
+
+  /** Runs the callbacks of what was written. */
+  onDrain() {
+    for (const callback of this.sentCallbackFn.shift() ?? []) {
+      callback(this.transport);
+    }
+  }
+
+  /** The transport can take packets. */
+  onReady() {
+    if (this.transport.listenerCount("ready") > 0) {
+      this.transport.emit("ready");
+    }
+    if (this._writeBuffer.length > 0) {
+      this.flush();
+    }
+  }
+
+  /** Has the core say when all it was given so far has left. */
+  awaitDrain() {
+    if (this.handle !== -1) {
+      this._inFlight = true;
+      core.notifyDrain(this.handle);
+    }
+  }
+
+  /** Calls back when all that was sent so far has left. */
+  afterWrite(callback) {
+    this.sentCallbackFn.push([callback]);
+    this.awaitDrain();
+  }
 
   /**
    * Closes the connection.
@@ -178,8 +283,14 @@ class Socket extends EventEmitter {
       return;
     }
     this.readyState = "closing";
+    dropViews(this._writeBuffer);
+    if (this._writeBuffer.length > 0) {
+      debug("%s: %d packets wait, closing after them", this.id, this._writeBuffer.length);
+      this.once("drain", () => this.closeTransport(discard));
+      return;
+    }
     if (this._waiting() > 0) {
-      debug("there are packets to write: waiting for them before closing");
+      debug("%s: packets were written in this tick, closing after them", this.id);
       this.transport.readyState = "closing";
       core.close(this.handle, false);
       return;
@@ -189,7 +300,7 @@ class Socket extends EventEmitter {
 
   /** Closes the transport, then the connection. */
   closeTransport(discard) {
-    debug("closing the transport (discard? %s)", !!discard);
+    debug("%s: closing the transport (discard? %s)", this.id, !!discard);
     if (discard) {
       this.transport.discard();
       this.transport.readyState = "open";
@@ -199,17 +310,17 @@ class Socket extends EventEmitter {
 
   /** Transports that the client may upgrade to. */
   getAvailableUpgrades() {
-    const { opts } = this.server;
-    return opts.allowUpgrades ? this.server.upgrades(this.transport.name) : [];
+    const { transports } = this.server.opts;
+    return this.server.upgrades(this.transport.name).filter((name) => transports.includes(name));
   }
 
-  /** Takes an Engine.IO packet. Replacing this method on the instance stops the default handling. */
+  /** Takes an Engine.IO packet. May be replaced on the instance. */
   onPacket(packet) {
     if (this._readyState !== "open") {
-      debug("packet received with closed socket");
+      debug("%s: packet received although closed", this.id);
       return;
     }
-    debug("received packet %s", packet.type);
+    debug("%s: received packet %s", this.id, packet.type);
     this.emit("packet", packet);
     if (packet.type === "message") {
       this.emit("data", packet.data);
@@ -220,7 +331,7 @@ class Socket extends EventEmitter {
 
   /** Takes an error of the transport. */
   onError(err) {
-    debug("transport error: %s", err && err.message);
+    debug("%s: transport error: %s", this.id, err && err.message);
     this.onClose("transport error", err);
   }
 
@@ -230,7 +341,7 @@ class Socket extends EventEmitter {
       return;
     }
     this.readyState = "closed";
-    debug("closed: %s", reason);
+    debug("%s: closed: %s", this.id, reason);
     if (this.handle !== -1) {
       // Whatever ended it here, the core has to end it too. It knows already if it said so.
       core.close(this.handle, true);
@@ -247,33 +358,51 @@ class Socket extends EventEmitter {
     this.emit("close", reason, description);
   }
 
-  /** True after a write in this tick, or while a poll that was written to is being answered. */
+  /** True after a write in this tick, or while the peer takes no more. */
   hasWritten() {
     return this.blockedBytes > 0 || this._writtenIn === currentTick();
   }
 
-  /** Notes a write. */
-  touch() {
+  /**
+   * True until what was written has left.
+   * @param {boolean} [untilRead] what waits for the peer to ask does not count
+   */
+  isWriting(untilRead) {
+    if (this._isWatched()) {
+      return this._inFlight;
+    }
+    if (this.hasWritten()) {
+      return true;
+    }
+    return !untilRead && this.handle !== -1 && core.waiting(this.handle).length > 1;
+  }
+
+  /** Notes a write of data of that length. */
+  touch(length) {
     const tick = touchTick();
     if (this.blockedBytes > 0) {
       this._blockedWrites++;
     }
-    if (this._writtenIn === tick) {
-      this._writes++;
-    } else {
+    if (this._writtenIn !== tick) {
       this._writtenIn = tick;
-      this._writes = 1;
+      this._written.length = 0;
     }
+    this._written.push(length);
   }
 
   /** True while packets may take the short way out: nobody watches what is written. */
   isPlainWriter() {
     return (
       this._readyState === "open" &&
-      !this._writesWatched &&
       this.sendPacket === pristine.sendPacket &&
       this.write === pristine.write &&
-      !this.server.watchesWrites()
+      !this._isWatched()
+    );
+  }
+
+  _isWatched() {
+    return (
+      this._writesWatched || holdsPackets(this._writeBuffer) || this.server.watchesWrites()
     );
   }
 
@@ -285,9 +414,10 @@ class Socket extends EventEmitter {
     if (receiver === null || this._readyState !== "open") {
       return;
     }
-    if (this.onPacket !== pristine.onPacket || this._raw) {
+    if (this._showsPackets()) {
       this._context.runInAsyncScope(this._showDecoded, this, wave);
     } else {
+      debug("%s: received %d decoded packets", this.id, wave.length);
       this._context.runInAsyncScope(receiver.onpackets, receiver, wave, alone);
     }
   }
@@ -297,7 +427,7 @@ class Socket extends EventEmitter {
     this._observe("packet");
     for (const packet of wave) {
       for (const data of this.receiver?.encodeDecoded(packet) ?? []) {
-        this.onPacket({ type: "message", data });
+        deliver(this, { type: "message", data });
       }
     }
   }
@@ -317,8 +447,8 @@ class Socket extends EventEmitter {
   onRaw(data) {
     // On the wire an empty message is a packet without data.
     data = data === "" ? undefined : data;
-    if (this.onPacket !== pristine.onPacket || this._raw) {
-      this._context.runInAsyncScope(this.onPacket, this, { type: "message", data });
+    if (this._showsPackets()) {
+      this._context.runInAsyncScope(deliver, undefined, this, { type: "message", data });
     } else if (this._readyState === "open" && this.receiver !== null) {
       // Looked up now: the application may have replaced it.
       this._context.runInAsyncScope(this.receiver.ondata, this.receiver, data);
@@ -327,7 +457,15 @@ class Socket extends EventEmitter {
 
   /** A packet without data, while somebody watches packets. */
   onEnginePacket(digit) {
-    this._context.runInAsyncScope(this.onPacket, this, { type: PACKET_TYPES[digit] });
+    this._context.runInAsyncScope(deliver, undefined, this, { type: PACKET_TYPES[digit] });
+  }
+
+  /** A control frame, while somebody watches them. */
+  onControlFrame(opcode, data) {
+    const { _view: view } = this.transport;
+    if (view !== undefined) {
+      this._context.runInAsyncScope(view.onControl, view, opcode, data);
+    }
   }
 
   onHeartbeat() {
@@ -337,7 +475,8 @@ class Socket extends EventEmitter {
   }
 
   onNativeDrain() {
-    this._context.runInAsyncScope(emitDrain, undefined, this);
+    this._inFlight = false;
+    this._context.runInAsyncScope(drained, undefined, this);
   }
 
   onNativeClose(reason, description) {
@@ -348,10 +487,9 @@ class Socket extends EventEmitter {
     core.release(handle);
     let error;
     if (description !== null) {
-      error = new Error(description);
-      error.type = "TransportError";
-      error.description = undefined;
+      error = transportError(description);
     }
+    debug("%s: the core has closed the session: %s", this.id, reason);
     this._context.runInAsyncScope(this._endWith, this, reason, error);
   }
 
@@ -361,16 +499,26 @@ class Socket extends EventEmitter {
         this.transport.emit("error", error);
       }
     } finally {
-      this.onClose(reason, error);
+      if (error !== undefined && reason === "transport error") {
+        this.onError(error);
+      } else {
+        this.onClose(reason, error);
+      }
     }
   }
 
-  /** A WebSocket asks to take over. */
-  startUpgrade(transport) {
+  /** A transport asks to take over. */
+  _maybeUpgrade(transport) {
+    debug("%s: might upgrade from %s to %s", this.id, this.transport.name, transport.name);
+    if (transport.link === undefined) {
+      // The session is the core's, and the core cannot hand it over to JavaScript.
+      transport.close();
+      return;
+    }
     this.upgrading = true;
     (this._probes ??= new Map()).set(transport.link.id, transport);
     transport.conn = this;
-    transport.link.bind(this.handle);
+    transport.link.bind(this.handle, this.id);
   }
 
   onUpgrading(link) {
@@ -387,7 +535,7 @@ class Socket extends EventEmitter {
     if (!transport || this._readyState === "closed") {
       return;
     }
-    debug("got upgrade packet - upgrading");
+    debug("%s: upgraded to %s", this.id, transport.name);
     const previous = this.transport;
     previous.discard();
     this.upgraded = true;
@@ -396,11 +544,11 @@ class Socket extends EventEmitter {
     previous.conn = null;
     previous.dataReq?.destroy();
     previous.onClose();
-    this._context.runInAsyncScope(this.emit, this, "upgrade", transport);
+    this._context.runInAsyncScope(upgraded, undefined, this, transport);
   }
 
   onProbeFailed(link) {
-    debug("the upgrade has failed");
+    debug("%s: the upgrade has failed", this.id);
     const transport = this._probes?.get(link);
     this._probes?.delete(link);
     this.upgrading = false;
@@ -411,7 +559,7 @@ class Socket extends EventEmitter {
 
   _observe(event) {
     if (WRITE_EVENTS.has(event)) {
-      this._watchWrites();
+      this.watchWrites();
     } else if (RAW_EVENTS.has(event) && !this._raw) {
       this._raw = true;
       if (this.handle !== -1) {
@@ -421,37 +569,46 @@ class Socket extends EventEmitter {
   }
 
   /** From now on every packet for this connection passes through `sendPacket()`. */
-  _watchWrites() {
+  watchWrites() {
     if (!this._writesWatched && this._readyState !== "closed") {
       this._writesWatched = true;
       this.server.writeWatchers++;
+      if (this.hasWritten()) {
+        this.awaitDrain();
+      }
     }
+  }
+
+  /** True when packets have to be shown as they came in. */
+  _showsPackets() {
+    return (
+      this._raw || this.onPacket !== pristine.onPacket || !takesPacketsItself(this.transport)
+    );
   }
 
   /** How many packets a close would have to wait for. */
   _waiting() {
-    const inTick = this._writtenIn === currentTick() ? this._writes - 1 : 0;
+    const inTick = this._writtenIn === currentTick() ? this._written.length - 1 : 0;
     return Math.max(inTick, this._blockedWrites);
   }
 
-  _handOver(packet) {
-    const { server } = this;
-    const watched =
-      this.packetsFn.length > 0 ||
-      this.listenerCount("flush") > 0 ||
-      this.listenerCount("drain") > 0 ||
-      server.watchesWrites();
-    if (watched) {
-      const buffer = [packet];
-      this.emit("flush", buffer);
-      server.emit("flush", this, buffer);
-    }
+  /** Lengths of what was written in this tick and would still wait: all but the first. */
+  _lengths() {
+    return this._writtenIn === currentTick() ? this._written.slice(1) : [];
+  }
+
+  _handOver({ type, data, options }) {
     if (this.handle === -1) {
       return;
     }
-    sendNative(this.handle, packet);
-    this.touch();
-    if (watched) {
+    if (type === "message") {
+      core.sendGroup(this.handle, [toMessage(data)], options.compress === false ? UNCOMPRESSED : 0);
+    } else {
+      const text = data === undefined ? undefined : `${data}`;
+      core.sendPacket(this.handle, PACKET_TYPES.indexOf(type), text);
+    }
+    this.touch(data?.length ?? 0);
+    if (this.packetsFn.length > 0) {
       this.sentCallbackFn.push(this.packetsFn);
       this.packetsFn = [];
       core.notifyDrain(this.handle);
@@ -459,8 +616,16 @@ class Socket extends EventEmitter {
   }
 }
 
+// As in the reference while there is none: nothing here has a timer of its own.
+Object.assign(Socket.prototype, {
+  pingTimeoutTimer: null,
+  pingIntervalTimer: null,
+  hasRefreshedPingTimeout: false,
+  _watchesFrames: false,
+});
+
 for (const name of ["send", "write", "sendPacket", "flush"]) {
-  onReplace(Socket.prototype, name, (conn) => conn._watchWrites());
+  onReplace(Socket.prototype, name, (conn) => conn.watchWrites());
 }
 
 /** What the fast paths stand for. A patched prototype differs. */
@@ -470,47 +635,53 @@ const pristine = {
   write: Socket.prototype.write,
 };
 
-function emitDrain(conn) {
+/** Hands a packet to whoever takes packets of the transport now. */
+function deliver(conn, packet) {
+  const { transport } = conn;
+  if (transport._view?.listenerCount("message") > 0) {
+    transport._view.emit("message", ...asFrame(packet, conn.protocol));
+  }
+  if (takesPacketsItself(transport)) {
+    conn.onPacket(packet);
+  } else {
+    transport.onPacket(packet);
+  }
+}
+
+/** The WebSocket message that has brought a packet, and whether it is binary. */
+function asFrame({ type, data }, protocol) {
+  if (typeof data === "object") {
+    return [protocol === 3 ? Buffer.concat([Buffer.from([4]), data]) : data, true];
+  }
+  return [Buffer.from(`${PACKET_TYPES.indexOf(type)}${data ?? ""}`), false];
+}
+
+/** All that the core was given has left. */
+function drained(conn) {
   if (conn._readyState === "closed") {
     return;
   }
-  const callbacks = conn.sentCallbackFn.flat();
-  conn.sentCallbackFn = [];
-  for (const callback of callbacks) {
-    callback(conn.transport);
+  for (let left = conn.sentCallbackFn.length; left > 0; left--) {
+    conn.onDrain();
   }
-  conn.emit("drain");
-  conn.server.emit("drain", conn);
+  if (conn.transport.listenerCount("drain") > 0) {
+    conn.transport.emit("drain");
+  }
+  if (conn.transport.name === "websocket" || conn.transport.writable) {
+    conn.onReady();
+  }
 }
 
-/** Hands an engine packet to the core. */
-function sendNative(handle, { type, data, options }) {
-  if (type !== "message") {
-    core.sendPacket(handle, PACKET_TYPES.indexOf(type), data === undefined ? undefined : `${data}`);
-    return;
-  }
-  core.sendGroup(handle, [toMessage(data)], options.compress === false ? UNCOMPRESSED : 0);
-}
-
-/** A message in one of the two forms that the core takes: a string or a Buffer. */
-function toMessage(data) {
-  if (Buffer.isBuffer(data)) {
-    return data;
-  }
-  if (ArrayBuffer.isView(data)) {
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  }
-  if (data instanceof ArrayBuffer) {
-    return Buffer.from(data);
-  }
-  return data === undefined ? "" : `${data}`;
+function upgraded(conn, transport) {
+  conn.emit("upgrade", transport);
+  conn.flush();
 }
 
 /** Flag of the core: not to be compressed. */
 const UNCOMPRESSED = 2;
 
 function clearWriteBuffer(conn) {
-  conn._writeBuffer.length = 0;
+  conn._writeBuffer = [];
 }
 
 /** True when somebody has replaced how all connections write. */

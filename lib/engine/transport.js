@@ -1,9 +1,18 @@
 "use strict";
 
-// What the two transports have in common as JavaScript sees them. The transports
+// What the transports have in common as JavaScript sees them. The transports
 // themselves run in the native core; these objects are their handles.
 
 const { EventEmitter } = require("events");
+const debug = require("debug")("engine:transport");
+const { core } = require("../dispatch");
+const { onReplace } = require("../overrides");
+const { parserFor } = require("./foreign");
+
+/** Engine.IO packet types by digit. */
+const PACKET_TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+/** Events that only come while the connection's writes are watched. */
+const WRITE_EVENTS = new Set(["drain", "ready"]);
 
 class Transport extends EventEmitter {
   /** @param {import("http").IncomingMessage} req the request that opened the transport */
@@ -11,7 +20,7 @@ class Transport extends EventEmitter {
     super();
     /** Protocol revision, 3 or 4. */
     this.protocol = req._query.EIO === "4" ? 4 : 3;
-    this.readyState = "open";
+    this._readyState = "open";
     this.discarded = false;
     this.supportsBinary = !req._query.b64;
     this.sid = req._query.sid;
@@ -24,6 +33,34 @@ class Transport extends EventEmitter {
     return [];
   }
 
+  get readyState() {
+    return this._readyState;
+  }
+
+  set readyState(state) {
+    debug("%s of %s: readyState %s -> %s", this.name, this.sid, this._readyState, state);
+    this._readyState = state;
+  }
+
+  /** The packet codec of the protocol revision. The core has its own. */
+  get parser() {
+    return parserFor(this.protocol);
+  }
+
+  on(event, listener) {
+    return this.addListener(event, listener);
+  }
+
+  addListener(event, listener) {
+    observe(this, event);
+    return super.addListener(event, listener);
+  }
+
+  prependListener(event, listener) {
+    observe(this, event);
+    return super.prependListener(event, listener);
+  }
+
   /** Nothing is sent over this transport any more. */
   discard() {
     this.discarded = true;
@@ -31,6 +68,22 @@ class Transport extends EventEmitter {
 
   /** Takes an HTTP request of the client. */
   onRequest() {}
+
+  /** Hands packets to the core. They leave together. */
+  send(packets) {
+    const { conn } = this;
+    for (const { type, data, options } of packets) {
+      if (type === "message") {
+        core.sendGroup(conn.handle, [toMessage(data)], options?.compress === false ? 2 : 0);
+        conn.touch(data?.length ?? 0);
+      } else {
+        const text = data === undefined ? undefined : `${data}`;
+        core.sendPacket(conn.handle, PACKET_TYPES.indexOf(type), text);
+        conn.touch(text?.length ?? 0);
+      }
+    }
+    conn.awaitDrain();
+  }
 
   /**
    * Closes the transport, at once or when what is queued has left.
@@ -50,13 +103,24 @@ class Transport extends EventEmitter {
    * @param {any} [desc] more of it
    */
   onError(msg, desc) {
-    const err = new Error(msg);
-    err.type = "TransportError";
-    err.description = desc;
+    const err = transportError(msg, desc);
     if (this.listenerCount("error") > 0) {
       this.emit("error", err);
+    } else if (this.conn === null) {
+      debug("ignored transport error %s (%s)", msg, desc);
     }
     this.conn?.onError(err);
+  }
+
+  /** Takes a packet. */
+  onPacket(packet) {
+    this.conn?.onPacket(packet);
+    this.emit("packet", packet);
+  }
+
+  /** Takes an encoded packet. */
+  onData(data) {
+    this.onPacket(this.parser.decodePacket(data));
   }
 
   /** Notes the end. */
@@ -66,6 +130,45 @@ class Transport extends EventEmitter {
   }
 }
 
+const { onPacket } = Transport.prototype;
+onReplace(Transport.prototype, "onPacket", (transport) => transport.conn?.setRaw());
+onReplace(Transport.prototype, "send", (transport) => transport.conn?.watchWrites());
+
+/** True while packets of the core may go past `transport.onPacket()`. */
+function takesPacketsItself(transport) {
+  return transport.onPacket === onPacket && transport.listenerCount("packet") === 0;
+}
+
+/** The error that a broken transport is reported with. */
+function transportError(message, description) {
+  const err = new Error(message);
+  err.type = "TransportError";
+  err.description = description;
+  return err;
+}
+
+/** A message in one of the two forms that the core takes: a string or a Buffer. */
+function toMessage(data) {
+  if (Buffer.isBuffer(data)) {
+    return data;
+  }
+  if (ArrayBuffer.isView(data)) {
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (data instanceof ArrayBuffer) {
+    return Buffer.from(data);
+  }
+  return data === undefined ? "" : `${data}`;
+}
+
+function observe(transport, event) {
+  if (WRITE_EVENTS.has(event)) {
+    transport.conn?.watchWrites();
+  } else if (event === "packet") {
+    transport.conn?.setRaw();
+  }
+}
+
 function noop() {}
 
-module.exports = { Transport };
+module.exports = { PACKET_TYPES, Transport, takesPacketsItself, toMessage, transportError };

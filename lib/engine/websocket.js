@@ -1,10 +1,10 @@
 "use strict";
 
-// The WebSocket transport's handle, and what users know as `transport.socket`.
+// The WebSocket transport's handle.
 
-const { EventEmitter } = require("events");
+const debug = require("debug")("engine:ws");
 const { core } = require("../dispatch");
-const { NAME } = require("./deflate");
+const { SocketView } = require("./socket-view");
 const { Transport } = require("./transport");
 
 class WebSocket extends Transport {
@@ -16,9 +16,14 @@ class WebSocket extends Transport {
   constructor(req, link, subprotocol) {
     super(req);
     this.link = link;
-    this._subprotocol = subprotocol;
     /** The engine's option. */
     this.perMessageDeflate = null;
+    this._subprotocol = subprotocol;
+    this._view = undefined;
+    Object.defineProperty(req, "websocket", {
+      configurable: true,
+      get: () => this.socket,
+    });
   }
 
   get name() {
@@ -29,72 +34,25 @@ class WebSocket extends Transport {
     return true;
   }
 
-  /** False from a write until the end of the tick. */
+  /** False from a write until it has left. */
   get writable() {
-    const { conn } = this;
-    return this.readyState === "open" && conn !== null && !conn.hasWritten();
+    return this.readyState === "open" && this.conn !== null && !this.conn.isWriting();
   }
 
   /** A view of the connection for code that expects the object of the `ws` package. */
   get socket() {
-    const socket = new SocketView(this);
+    this._view ??= new SocketView(this);
+    return this._view;
+  }
+
+  set socket(socket) {
     Object.defineProperty(this, "socket", { value: socket, configurable: true, writable: true });
-    return socket;
   }
 
   doClose(fn) {
+    debug("closing the WebSocket of %s", this.conn.id);
     core.close(this.conn.handle, this.discarded);
     fn();
-  }
-}
-
-/** Stands for the `ws` WebSocket where users reach for it. */
-class SocketView extends EventEmitter {
-  constructor(transport) {
-    super();
-    this._transport = transport;
-    const { deflate } = transport.link;
-    /** The names of the extensions that were agreed on. */
-    this.extensions = deflate ? NAME : "";
-    this._extensions = deflate ? { [NAME]: new PerMessageDeflate(deflate) } : {};
-    this.protocol = transport._subprotocol;
-    transport.once("close", () => this.emit("close", 1006, Buffer.alloc(0)));
-  }
-
-  /** The stream below. */
-  get _socket() {
-    return this._transport.link.socket;
-  }
-
-  get readyState() {
-    return { open: 1, closing: 2, closed: 3 }[this._transport.readyState];
-  }
-
-  /** Bytes that wait because the peer takes no more, as of when that began. */
-  get bufferedAmount() {
-    return this._transport.conn?.blockedBytes ?? 0;
-  }
-
-  /** Starts the close handshake. */
-  close() {
-    const { conn } = this._transport;
-    if (this._transport.readyState === "open" && conn.transport === this._transport) {
-      core.fail(conn.handle);
-    }
-  }
-
-  /** Drops the connection without a close handshake. */
-  terminate() {
-    this._transport.link.destroy();
-  }
-}
-
-/** What was agreed on, as `ws` shows it. */
-class PerMessageDeflate {
-  constructor({ params, native }) {
-    this.params = Object.fromEntries(params);
-    this._threshold = native.threshold;
-    this._isServer = true;
   }
 }
 

@@ -18,10 +18,11 @@ use crate::config::{ConfigKey, EngineConfig};
 use crate::event::{Body, CloseReason, Extra, Port};
 use crate::proto::deflate::{Agreement, Settings};
 use crate::proto::engine::{PacketType, Revision};
-use crate::proto::frame;
+use crate::proto::frame::{self, OpCode};
 use crate::session::{Identity, PortId};
 use crate::shard::{
-    Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start, Upgrade,
+    Answer, Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start,
+    Upgrade,
 };
 use crate::transport::{Packet, Polling};
 
@@ -63,6 +64,8 @@ pub struct LinkOptions {
     pub head: Option<Buffer>,
     /// The HTTP answer to the upgrade request.
     pub response: String,
+    /// The client takes binary data as base64 in text frames only.
+    pub base64: bool,
     /// What it says about compression.
     pub deflate: Option<DeflateOptions>,
 }
@@ -344,13 +347,53 @@ impl Core {
     }
 
     /// Ends a session with "transport error" and a description; without one, "transport close".
+    /// `close` is the payload of the close frame.
     #[napi]
-    pub fn fail(&self, handle: u32, description: Option<String>) {
+    pub fn fail(&self, handle: u32, description: Option<String>, close: Option<Buffer>) {
         let reason = match description {
             Some(_) => CloseReason::TransportError,
             None => CloseReason::TransportClose,
         };
-        self.send(handle, |key| Command::Fail { key, reason, description });
+        let close = close.map(|payload| payload.to_vec());
+        self.send(handle, |key| Command::Fail { key, reason, description, close });
+    }
+
+    /// Sends a WebSocket frame as it is. Opcodes: 1 text, 2 binary, 9 ping, 10 pong.
+    #[napi]
+    pub fn send_frame(&self, handle: u32, opcode: u32, payload: &[u8]) -> Result<()> {
+        let opcode = match opcode {
+            1 => OpCode::Text,
+            2 => OpCode::Binary,
+            9 => OpCode::Ping,
+            10 => OpCode::Pong,
+            _ => return Err(Error::from_reason("unknown opcode")),
+        };
+        let frame = frame::encode_frame(opcode, payload);
+        self.send(handle, |key| Command::Frame { key, frame });
+        Ok(())
+    }
+
+    /// Reports ping, pong and close frames from now on.
+    #[napi]
+    pub fn watch_frames(&self, handle: u32) {
+        self.send(handle, |key| Command::WatchFrames { key });
+    }
+
+    /// Starts the heartbeat's interval anew.
+    #[napi]
+    pub fn beat(&self, handle: u32) {
+        self.send(handle, |key| Command::Beat { key });
+    }
+
+    /// What is not written yet: bytes that the stream has not taken, then the length of each
+    /// packet that waits. Asks the I/O thread and waits for it.
+    #[napi]
+    pub fn waiting(&self, handle: u32) -> Vec<u32> {
+        let answer = Arc::new(Answer::default());
+        self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
+        let waiting = answer.wait(WAITING_LIMIT);
+        let bytes = u32::try_from(waiting.bytes).unwrap_or(u32::MAX);
+        std::iter::once(bytes).chain(waiting.packets).collect()
     }
 
     /// Milliseconds that the deferred close of a polling session may take.
@@ -514,6 +557,7 @@ impl TryFrom<LinkOptions> for Link {
             head: link.head.map(|head| head.to_vec()).unwrap_or_default(),
             response: link.response,
             agreement: link.deflate.map(Agreement::from),
+            base64: link.base64,
         })
     }
 }
@@ -531,6 +575,8 @@ impl From<DeflateOptions> for Agreement {
     }
 }
 
+/// How long JavaScript waits for an answer of an I/O thread that has stopped responding.
+const WAITING_LIMIT: Duration = Duration::from_millis(250);
 /// Flag: drop the packet unless the transport is idle.
 const VOLATILE: u32 = 1;
 /// Flag: do not compress the packet.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::config::{self, EngineConfig};
 use crate::event::CloseReason;
 use crate::proto::engine::{self, Data, PacketType, Revision};
-use crate::proto::frame::Payload;
+use crate::proto::frame::{OpCode, Payload};
 use crate::proto::socket::{self, Kind};
 use crate::transport::Packet;
 
@@ -43,6 +43,8 @@ pub struct Inbound {
     config: Arc<EngineConfig>,
     /// Deliver packets undecoded, pings and pongs included: somebody listens to them.
     raw: bool,
+    /// Report the control frames of the WebSocket.
+    watches_frames: bool,
     /// Namespaces this session is connected to, with the ordinals of its sockets there.
     sockets: SmallVec<[(u32, Arc<str>); 1]>,
     partial: Option<Box<Partial>>,
@@ -80,6 +82,7 @@ impl Inbound {
             end: None,
             config,
             raw: false,
+            watches_frames: false,
             sockets: SmallVec::new(),
             partial: None,
         }
@@ -91,6 +94,30 @@ impl Inbound {
             self.surrender_partial(ctx);
         }
         self.raw = raw;
+    }
+
+    /// Reports control frames from now on.
+    pub fn watch_frames(&mut self) {
+        self.watches_frames = true;
+    }
+
+    /// A control frame.
+    pub fn on_control(&self, ctx: &mut Context, opcode: OpCode, data: &[u8]) {
+        if self.watches_frames {
+            ctx.events(self.port).control(self.handle, opcode.bits(), data);
+        }
+    }
+
+    /// The peer's close frame.
+    pub fn on_close_frame(&self, ctx: &mut Context, code: Option<u16>, reason: &str) {
+        if self.watches_frames {
+            let mut payload = Vec::new();
+            if let Some(code) = code {
+                payload.extend_from_slice(&code.to_be_bytes());
+                payload.extend_from_slice(reason.as_bytes());
+            }
+            ctx.events(self.port).control(self.handle, OpCode::Close.bits(), &payload);
+        }
     }
 
     /// Packets of `nsp` may be delivered decoded from now on, as those of `ordinal`.
@@ -189,7 +216,8 @@ impl Inbound {
         }
     }
 
-    fn on_heartbeat(&mut self, ctx: &mut Context) {
+    /// Starts the heartbeat's interval anew.
+    pub fn on_heartbeat(&mut self, ctx: &mut Context) {
         self.heartbeat.restart(ctx.now, &self.config);
         self.heartbeat.schedule(ctx, self.key, &self.config);
     }

@@ -77,6 +77,8 @@ enum State {
 enum Farewell {
     /// Send a close frame and wait for the peer's.
     CloseFrame(Option<u16>),
+    /// The same with a payload that JavaScript has chosen.
+    Words(Vec<u8>),
     /// Answer the peer's close frame.
     Reply(Option<u16>),
     /// The stream is broken already.
@@ -246,6 +248,10 @@ impl Session {
             self.answer_poll(ctx);
             return self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
         }
+        if !self.queue.is_empty() {
+            // What waits leaves before what is sent from now on: the open packet alone, for one.
+            self.answer_poll(ctx);
+        }
         self.mark_dirty(ctx);
     }
 
@@ -363,9 +369,44 @@ impl Session {
         }
     }
 
-    /// Ends the session for a fault that JavaScript found.
-    pub fn fail(&mut self, ctx: &mut Context, reason: CloseReason, description: Option<&str>) {
-        self.end(ctx, reason, description, Farewell::CloseFrame(None));
+    /// Ends the session for a fault that JavaScript found; `close` is what the close frame says.
+    pub fn fail(
+        &mut self,
+        ctx: &mut Context,
+        reason: CloseReason,
+        description: Option<&str>,
+        close: Option<Vec<u8>>,
+    ) {
+        let farewell = match close {
+            Some(payload) => Farewell::Words(payload),
+            None => Farewell::CloseFrame(None),
+        };
+        self.end(ctx, reason, description, farewell);
+    }
+
+    /// Queues a WebSocket frame as it is. Without a WebSocket there is nothing to send it over.
+    pub fn send_frame(&mut self, ctx: &mut Context, frame: bytes::Bytes) {
+        if let Transport::WebSocket(ws) = &mut self.transport {
+            ws.out.push(frame);
+            self.mark_dirty(ctx);
+        }
+    }
+
+    /// Bytes that the stream has not taken, and the length of each packet that waits, after all
+    /// that can be written was.
+    pub fn waiting(&mut self, ctx: &mut Context) -> (usize, Vec<u32>) {
+        let blocked = matches!(&self.transport, Transport::WebSocket(ws) if ws.blocked);
+        if !blocked {
+            self.flush(ctx);
+        }
+        let packet = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        match &self.transport {
+            Transport::WebSocket(ws) => (ws.out.len(), ws.out.data_lengths().map(packet).collect()),
+            Transport::Polling(_) => {
+                (0, self.queue.iter().map(|waiting| packet(waiting.data_len())).collect())
+            }
+            Transport::None => (0, Vec::new()),
+        }
     }
 
     /// A timer of this session is due.
@@ -678,10 +719,15 @@ fn on_frame(
         Message::Binary { data, .. } => inbound.on_binary(ctx, out, data),
         Message::Ping(data) => {
             out.push(frame::encode_frame(OpCode::Pong, data));
+            inbound.on_control(ctx, OpCode::Ping, data);
             ControlFlow::Continue(())
         }
-        Message::Pong(_) => ControlFlow::Continue(()),
-        Message::Close { code, .. } => {
+        Message::Pong(data) => {
+            inbound.on_control(ctx, OpCode::Pong, data);
+            ControlFlow::Continue(())
+        }
+        Message::Close { code, reason } => {
+            inbound.on_close_frame(ctx, code, reason);
             *close = Some(code);
             ControlFlow::Break(())
         }
@@ -739,6 +785,10 @@ fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewe
         }
         Farewell::CloseFrame(code) => {
             ws.out.push(close_frame(code));
+            true
+        }
+        Farewell::Words(payload) => {
+            ws.out.push(frame::encode_frame(OpCode::Close, &payload));
             true
         }
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
@@ -50,7 +51,15 @@ pub enum Command {
     /// Close a session.
     Close { key: u32, discard: bool },
     /// Close a session for a fault found in JavaScript.
-    Fail { key: u32, reason: CloseReason, description: Option<String> },
+    Fail { key: u32, reason: CloseReason, description: Option<String>, close: Option<Vec<u8>> },
+    /// A WebSocket frame as it is, if the session is on WebSocket.
+    Frame { key: u32, frame: Bytes },
+    /// Report control frames from now on.
+    WatchFrames { key: u32 },
+    /// Count what waits to be written.
+    Waiting { key: u32, answer: Arc<Answer> },
+    /// Start the heartbeat's interval anew.
+    Beat { key: u32 },
     /// How long a deferred close may take.
     CloseTimeout { key: u32, timeout: Duration },
     /// Deliver packets undecoded, or decoded again.
@@ -109,6 +118,8 @@ pub struct Link {
     pub response: String,
     /// What it says about compression.
     pub agreement: Option<Agreement>,
+    /// The client takes binary data as base64 in text frames only.
+    pub base64: bool,
 }
 
 /// A WebSocket for an existing session.
@@ -179,6 +190,39 @@ impl Barrier {
             self.changed.wait_for(&mut reached, limit);
         }
         *reached
+    }
+}
+
+/// What a session has not written yet, for a thread that waits to know.
+#[derive(Debug, Default)]
+pub struct Answer {
+    unwritten: Mutex<Option<Unwritten>>,
+    changed: Condvar,
+}
+
+/// What a session has not written yet.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    /// Bytes that the stream has not taken.
+    pub bytes: usize,
+    /// Length of each packet, oldest first.
+    pub packets: Vec<u32>,
+}
+
+impl Answer {
+    /// Gives the answer.
+    pub fn give(&self, unwritten: Unwritten) {
+        *self.unwritten.lock() = Some(unwritten);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the answer. Nothing when time ran out.
+    pub fn wait(&self, limit: Duration) -> Unwritten {
+        let mut unwritten = self.unwritten.lock();
+        if unwritten.is_none() {
+            self.changed.wait_for(&mut unwritten, limit);
+        }
+        unwritten.take().unwrap_or_default()
     }
 }
 

@@ -6,6 +6,8 @@ mod pool;
 mod rooms;
 mod worker;
 
-pub use command::{Barrier, Broadcast, Command, Group, Link, Open, Post, Start, Upgrade};
+pub use command::{
+    Answer, Barrier, Broadcast, Command, Group, Link, Open, Post, Start, Unwritten, Upgrade,
+};
 pub use pool::{Pool, SessionRef};
 pub use rooms::{MemberId, RoomId, RoomIndex};

@@ -17,7 +17,7 @@ use crate::event::{Body, Port};
 use crate::session::{Context, PortId, Session, Task};
 use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
 
-use super::command::{Barrier, Command, CommandQueue, Link, Open, Start, Upgrade};
+use super::command::{Barrier, Command, CommandQueue, Link, Open, Start, Unwritten, Upgrade};
 use super::pool::Slots;
 use super::rooms::{MemberId, RoomIndex};
 
@@ -192,8 +192,24 @@ impl Shard {
             Command::Close { key, discard } => {
                 self.with(key, |session, ctx| session.close(ctx, discard));
             }
-            Command::Fail { key, reason, description } => {
-                self.with(key, |session, ctx| session.fail(ctx, reason, description.as_deref()));
+            Command::Fail { key, reason, description, close } => {
+                self.with(key, |session, ctx| {
+                    session.fail(ctx, reason, description.as_deref(), close);
+                });
+            }
+            Command::Frame { key, frame } => {
+                self.with(key, |session, ctx| session.send_frame(ctx, frame));
+            }
+            Command::WatchFrames { key } => {
+                self.with(key, |session, _| session.inbound().watch_frames());
+            }
+            Command::Waiting { key, answer } => {
+                let waiting = self.with(key, |session, ctx| session.waiting(ctx));
+                let (bytes, packets) = waiting.unwrap_or_default();
+                answer.give(Unwritten { bytes, packets });
+            }
+            Command::Beat { key } => {
+                self.with(key, |session, ctx| session.inbound().on_heartbeat(ctx));
             }
             Command::CloseTimeout { key, timeout } => {
                 self.with(key, |session, ctx| session.set_close_timeout(ctx, timeout));
@@ -381,7 +397,8 @@ fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String,
         Some(fd) => Stream::Fd(fd.clone()),
         _ => Stream::Bridge(BridgeFlow::default()),
     };
-    let ws = WebSocket::new(link.id, stream, limit, link.agreement);
+    let mut ws = WebSocket::new(link.id, stream, limit, link.agreement);
+    ws.base64 = link.base64;
     (ws, link.head, link.response, fd)
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::proto::engine::{OutData, OutPacket, PacketType};
+use crate::proto::engine::{self, OutData, OutPacket, PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
 
 /// One Engine.IO packet as the WebSocket frame that carries it; the payload of the same bytes is
@@ -58,6 +58,18 @@ impl Packet {
         }
     }
 
+    /// The packet as a text, for clients that take no binary frames.
+    pub fn into_base64(self, revision: Revision) -> Self {
+        if !self.binary {
+            return self;
+        }
+        let prefix = if revision == Revision::V3 { "b4" } else { "b" };
+        let text = format!("{prefix}{}", engine::to_base64(self.payload()));
+        let frame = frame::encode_frame(OpCode::Text, text.as_bytes());
+        let head = header_len(text.len()) as u8;
+        Self { frame, head, binary: false, compress: self.compress }
+    }
+
     /// Marks the packet as not worth compressing.
     pub fn uncompressed(mut self) -> Self {
         self.compress = false;
@@ -91,6 +103,11 @@ impl Packet {
             Some("") | None => OutPacket { kind, data: OutData::None },
             Some(data) => OutPacket { kind, data: OutData::Text(data) },
         }
+    }
+
+    /// Length of the data, without the frame around it and the type of the packet.
+    pub fn data_len(&self) -> usize {
+        self.payload().len().saturating_sub(usize::from(!self.binary))
     }
 
     /// What the frame carries.

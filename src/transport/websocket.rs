@@ -22,6 +22,8 @@ pub struct WebSocket {
     pub deflate: Option<Box<Deflate>>,
     /// What goes out.
     pub out: WriteQueue,
+    /// The client takes binary data as base64 in text frames only.
+    pub base64: bool,
     /// A task waits for the stream to take more.
     pub blocked: bool,
 }
@@ -41,12 +43,14 @@ impl WebSocket {
             decoder: Decoder::new(max_payload, agreement.is_some()),
             deflate,
             out: WriteQueue::default(),
+            base64: false,
             blocked: false,
         }
     }
 
     /// Queues a packet.
     pub fn put(&mut self, codec: &mut Codec, packet: Packet, revision: Revision) {
+        let packet = if self.base64 { packet.into_base64(revision) } else { packet };
         self.out.push(codec.encode(packet, revision, self.deflate.as_deref()));
     }
 }

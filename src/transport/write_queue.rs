@@ -12,6 +12,9 @@ pub struct WriteQueue {
     bytes: usize,
 }
 
+/// First byte of a text frame that is a message of its own.
+const TEXT_FRAME: u8 = 0x81;
+
 /// How far a flush came.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Flush {
@@ -36,6 +39,20 @@ impl WriteQueue {
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.bytes
+    }
+
+    /// Length of the data in each frame that waits, oldest first, without the header of the frame
+    /// and the type of the packet.
+    pub fn data_lengths(&self) -> impl Iterator<Item = usize> + '_ {
+        self.frames.iter().map(|frame| {
+            let header = match frame.len() {
+                0..=127 => 2,
+                128..=0x1_0003 => 4,
+                _ => 10,
+            };
+            let kind = usize::from(frame.first() == Some(&TEXT_FRAME));
+            frame.len().saturating_sub(header + kind)
+        })
     }
 
     /// Drops everything.

@@ -17,6 +17,13 @@ pub(super) fn decode(text: &str) -> Vec<u8> {
     }
 }
 
+/// The standard alphabet, padded.
+pub fn to_base64(data: &[u8]) -> String {
+    let mut text = String::new();
+    encode(data, &mut text);
+    text
+}
+
 /// Both alphabets count, the first `=` ends the text, any other character is skipped, and bits
 /// that do not make up a byte are dropped.
 fn decode_leniently(text: &str) -> Vec<u8> {

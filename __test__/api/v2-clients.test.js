@@ -151,3 +151,81 @@ test("nothing is left of a client of version 2 that has left", async (t) => {
   assert.equal(app.io.sockets.sockets.size, 0);
   assert.equal(app.io.sockets.adapter.sids.size, 0);
 });
+
+eachTransport("binary goes both ways as base64", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  const { client, socket } = await connectOld(t, app, "/", { forceBase64: true });
+  assert.equal(socket.handshake.query.b64, "1");
+  const bytes = Buffer.from([0, 1, 2, 127, 128, 255]);
+  const atServer = next(socket, "bytes");
+  client.emit("bytes", bytes, { more: bytes });
+  assert.deepEqual(await atServer, [bytes, { more: bytes }]);
+  for (const send of [(...args) => socket.emit(...args), (...args) => app.io.emit(...args)]) {
+    const atClient = next(client, "bytes");
+    send("bytes", bytes, "text");
+    const [first, text] = await atClient;
+    assert.ok(bytes.equals(Buffer.from(first)));
+    assert.equal(text, "text");
+  }
+});
+
+eachTransport("an ack with binary data goes both ways", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  const { client, socket } = await connectOld(t, app);
+  const bytes = Buffer.from([1, 2, 3]);
+  socket.on("question", (answer) => answer(bytes, 1));
+  client.on("question", (answer) => answer(bytes, 2));
+  const answered = deferred();
+  client.emit("question", (...args) => answered.resolve(args));
+  const [first, number] = await answered.promise;
+  assert.ok(bytes.equals(Buffer.from(first)));
+  assert.equal(number, 1);
+  assert.deepEqual(await socket.emitWithAck("question"), bytes);
+});
+
+eachTransport("the query of the namespace is the auth of the handshake", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  app.io.of("/chat");
+  const { socket } = await connectOld(t, app, "/chat?token=a%20b&n=1");
+  assert.deepEqual({ ...socket.handshake.auth }, { token: "a b", n: "1" });
+  assert.equal(Object.getPrototypeOf(socket.handshake.auth), null);
+});
+
+eachTransport("a client of version 2 is in the main namespace too", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  app.io.of("/chat");
+  const { client, socket } = await connectOld(t, app, "/chat");
+  const main = app.io.sockets.sockets.get(client.io.engine.id);
+  assert.equal(main.conn, socket.conn);
+  assert.equal(main.client.sockets.size, 2);
+  const gone = next(main, "disconnect");
+  const left = next(socket, "disconnect");
+  client.io.close();
+  assert.equal((await gone)[0], (await left)[0]);
+});
+
+eachTransport("an unknown namespace is refused for a client of version 2", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  const client = openOld(t, app, "/nope");
+  assert.deepEqual(await next(client, "error"), [{ message: "Invalid namespace" }]);
+});
+
+eachTransport("a client of version 2 gets the data of an error", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  app.io.use((socket, done) => done(Object.assign(new Error("no"), { data: { code: 7 } })));
+  const client = openOld(t, app);
+  assert.deepEqual(await next(client, "error"), [{ code: 7 }]);
+});
+
+eachTransport("rooms, volatile and local reach clients of version 2", async (t, transport) => {
+  const app = await serve(t, { transport, options: OPTIONS });
+  const one = await connectOld(t, app);
+  const two = await connectOld(t, app);
+  one.socket.join("room");
+  two.socket.join(["room", "other"]);
+  const received = collect(one.client, "event", 2);
+  two.client.on("event", () => assert.fail("excluded"));
+  app.io.to("room").except("other").emit("event", 1);
+  two.socket.to("room").emit("event", 2);
+  assert.deepEqual(await received, [[1], [2]]);
+});
