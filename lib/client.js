@@ -14,6 +14,8 @@ const { runWave } = require("./turns");
 const kDecoder = Symbol("decoder");
 /** Set once the client takes no more data from its connection. */
 const kDetached = Symbol("detached");
+/** Set while broadcasts have to pass through the client. */
+const kLongWay = Symbol("long way");
 /** The client's own handlers, to tell whether somebody has put others in their place. */
 const kOwn = Symbol("own handlers");
 
@@ -69,7 +71,7 @@ class Client {
         this.conn.setRaw();
       }
     } else {
-      this.server._hasForeignConnections = true;
+      goTheLongWay(this);
       this.conn.on("data", this.ondata);
     }
     this.conn.on("error", this.onerror);
@@ -280,6 +282,10 @@ class Client {
     this.conn.removeListener("error", this.onerror);
     this.conn.removeListener("close", this.onclose);
     this[kDetached] = true;
+    if (this[kLongWay]) {
+      this[kLongWay] = false;
+      this.server._longWays--;
+    }
     this[kDecoder]?.removeListener("decoded", this.ondecoded);
     clearConnectTimeout(this);
   }
@@ -370,9 +376,14 @@ function decodeHere(client) {
 const PATCHABLE = ["ondata", "ondecoded", "_parseNamespace", "_packet", "writeToEngine"];
 const pristine = Object.fromEntries(PATCHABLE.map((name) => [name, Client.prototype[name]]));
 
-onReplace(Client.prototype, "writeToEngine", (client) => {
-  // Broadcasts have to pass through this client's own method from now on.
-  client.server._hasForeignConnections = true;
-});
+onReplace(Client.prototype, "writeToEngine", goTheLongWay);
+
+/** From now on broadcasts have to pass through this client's own `writeToEngine()`. */
+function goTheLongWay(client) {
+  if (!client[kLongWay] && !client[kDetached]) {
+    Object.defineProperty(client, kLongWay, { value: true, writable: true });
+    client.server._longWays++;
+  }
+}
 
 module.exports = { Client, isPatched };

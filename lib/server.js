@@ -32,8 +32,8 @@ class Server extends StrictEventEmitter {
    */
   constructor(srv, opts = {}) {
     super();
-    // Broadcasts take the native way only while the core has all connections to itself.
-    Object.defineProperty(this, "_hasForeignConnections", { value: false, writable: true });
+    // Clients that the core does not reach, or not alone. Broadcasts go the native way only without.
+    Object.defineProperty(this, "_longWays", { value: 0, writable: true });
     Object.defineProperty(this, "_engines", { value: new Set() });
     /** The namespaces by name. */
     this._nsps = new Map();

@@ -183,7 +183,7 @@ function canFanOut(adapter, opts) {
 }
 
 function isUnwatched(server) {
-  if (server._hasForeignConnections || isPatched() || writesArePatched()) {
+  if (server._longWays > 0 || isPatched() || writesArePatched()) {
     return false;
   }
   for (const engine of server._engines) {
