@@ -44,6 +44,7 @@ const BRIDGE_END = 12;
 const STREAM_GONE = 13;
 const PROBE_FAILED = 14;
 const BLOCKED = 15;
+const SEND_DUE = 16;
 const CONTROL_FRAME = 16;
 
 /** Kinds of polling answers that bring no extra. */
@@ -278,6 +279,9 @@ function handle({ kind, fields, extra }, conn) {
       break;
     case ENGINE_PACKET:
       conn.onEnginePacket(fields[0]);
+      break;
+    case SEND_DUE:
+      conn.onSendDue(fields[0]);
       break;
     case CONTROL_FRAME:
       conn.onControlFrame(fields[0], extra);

@@ -311,3 +311,22 @@ test("packets that onPacket of the transport is given are taken in", async (t) =
   assert.deepEqual(await received, [[1], [2]]);
   await settle(client, socket);
 });
+
+eachTransport("pings are seen like other packets while writes are watched", async (t, transport) => {
+  const app = await serve(t, { transport, options: { pingInterval: 100, pingTimeout: 5_000 } });
+  const { socket } = await app.connect();
+  const seen = [];
+  const drained = new Promise((resolve) => {
+    socket.conn.on("packetCreate", ({ type }) => seen.push(`create ${type}`));
+    socket.conn.on("flush", (packets) => seen.push(...packets.map(({ type }) => `flush ${type}`)));
+    socket.conn.on("drain", () => {
+      if (seen.includes("flush ping")) resolve();
+    });
+  });
+  await next(socket.conn, "heartbeat");
+  await drained;
+  assert.deepEqual(
+    seen.filter((entry) => entry.endsWith("ping")).slice(0, 2),
+    ["create ping", "flush ping"]
+  );
+});

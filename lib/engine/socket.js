@@ -111,6 +111,9 @@ class Socket extends EventEmitter {
     connections.set(handle, this);
     ref();
     this.transport.sid = this.id;
+    if (this._writesWatched || this.server.watchesWrites()) {
+      core.setWatched(handle, true);
+    }
     if (this._raw) {
       core.setRaw(handle, true);
     }
@@ -468,6 +471,13 @@ class Socket extends EventEmitter {
     }
   }
 
+  /** A ping or pong is due that has to pass through here, because somebody watches writes. */
+  onSendDue(number) {
+    if (this._readyState === "open") {
+      this._context.runInAsyncScope(this.sendPacket, this, PACKET_TYPES[number]);
+    }
+  }
+
   onHeartbeat() {
     if (this._readyState === "open") {
       this._context.runInAsyncScope(this.emit, this, "heartbeat");
@@ -573,6 +583,9 @@ class Socket extends EventEmitter {
     if (!this._writesWatched && this._readyState !== "closed") {
       this._writesWatched = true;
       this.server.writeWatchers++;
+      if (this.handle !== -1) {
+        core.setWatched(this.handle, true);
+      }
       if (this.hasWritten()) {
         this.awaitDrain();
       }

@@ -403,6 +403,12 @@ impl Core {
         self.send(handle, |key| Command::CloseTimeout { key, timeout });
     }
 
+    /// Leaves pings and pongs to JavaScript, or takes them back.
+    #[napi]
+    pub fn set_watched(&self, handle: u32, watched: bool) {
+        self.send(handle, |key| Command::SetWatched { key, watched });
+    }
+
     /// Delivers packets undecoded, or decoded again.
     #[napi]
     pub fn set_raw(&self, handle: u32, raw: bool) {

@@ -45,6 +45,8 @@ pub struct Inbound {
     raw: bool,
     /// Report the control frames of the WebSocket.
     watches_frames: bool,
+    /// JavaScript sends pings and pongs itself: somebody watches what is written.
+    watched: bool,
     /// Namespaces this session is connected to, with the ordinals of its sockets there.
     sockets: SmallVec<[(u32, Arc<str>); 1]>,
     partial: Option<Box<Partial>>,
@@ -82,6 +84,7 @@ impl Inbound {
             end: None,
             config,
             raw: false,
+            watched: false,
             watches_frames: false,
             sockets: SmallVec::new(),
             partial: None,
@@ -118,6 +121,19 @@ impl Inbound {
             }
             ctx.events(self.port).control(self.handle, OpCode::Close.bits(), &payload);
         }
+    }
+
+    /// Leaves pings and pongs to JavaScript, or takes them back.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    /// True when the heartbeat packet was left to JavaScript.
+    pub fn leaves(&self, ctx: &mut Context, kind: PacketType) -> bool {
+        if self.watched {
+            ctx.events(self.port).send_due(self.handle, kind.digit() - b'0');
+        }
+        self.watched
     }
 
     /// Packets of `nsp` may be delivered decoded from now on, as those of `ordinal`.
@@ -199,7 +215,9 @@ impl Inbound {
             }
             (PacketType::Ping, Revision::V3) => {
                 self.on_heartbeat(ctx);
-                out.put(Packet::bare(PacketType::Pong));
+                if !self.leaves(ctx, PacketType::Pong) {
+                    out.put(Packet::bare(PacketType::Pong));
+                }
                 self.report_heartbeat(ctx, PacketType::Ping);
                 ControlFlow::Continue(())
             }

@@ -594,7 +594,7 @@ impl Session {
         match self.inbound.heartbeat.on_timer(ctx.now, &self.config) {
             heartbeat::Beat::Wait => {}
             heartbeat::Beat::SendPing => {
-                if self.state == State::Open {
+                if self.state == State::Open && !self.inbound.leaves(ctx, PacketType::Ping) {
                     self.push(ctx, Packet::bare(PacketType::Ping));
                 }
             }

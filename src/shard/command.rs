@@ -64,6 +64,8 @@ pub enum Command {
     CloseTimeout { key: u32, timeout: Duration },
     /// Deliver packets undecoded, or decoded again.
     SetRaw { key: u32, raw: bool },
+    /// Leave pings and pongs to JavaScript, or take them back.
+    SetWatched { key: u32, watched: bool },
     /// Report once when everything is written.
     NotifyDrain { key: u32 },
     /// JavaScript has heard that the session is closed; its slot is free.

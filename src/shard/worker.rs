@@ -214,6 +214,9 @@ impl Shard {
             Command::CloseTimeout { key, timeout } => {
                 self.with(key, |session, ctx| session.set_close_timeout(ctx, timeout));
             }
+            Command::SetWatched { key, watched } => {
+                self.with(key, |session, _| session.inbound().set_watched(watched));
+            }
             Command::SetRaw { key, raw } => {
                 self.with(key, |session, ctx| session.inbound().set_raw(ctx, raw));
             }
