@@ -44,7 +44,7 @@ const BRIDGE_END = 12;
 const STREAM_GONE = 13;
 const PROBE_FAILED = 14;
 const BLOCKED = 15;
-const SEND_DUE = 16;
+const SEND_DUE = 17;
 const CONTROL_FRAME = 16;
 
 /** Kinds of polling answers that bring no extra. */
@@ -205,7 +205,7 @@ function takeDecoded(batch) {
 }
 
 /** How many fields a record of each kind has, besides its kind, and how many extras. */
-const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1, 1];
+const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1, 1, 1];
 const EXTRAS = { [RAW_TEXT]: 1, [RAW_BINARY]: 1, [BRIDGE_WRITE]: 1, [CONTROL_FRAME]: 1 };
 
 /**

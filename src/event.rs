@@ -22,7 +22,7 @@
 //! | 13 | link | the stream is gone |
 //! | 14 | link | the probe failed and its stream is being closed |
 //! | 15 | bytes | the peer takes no more: so many bytes wait; 0 when all were written again |
-//! | 16 | type | a ping or pong is due that JavaScript wants to send itself |
+//! | 17 | type | a ping or pong is due that JavaScript wants to send itself |
 //! | 16 | opcode (takes a binary extra) | a control frame (watched sessions only) |
 //!
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
@@ -254,7 +254,7 @@ impl EventBatch {
 
     /// A heartbeat packet is due, and JavaScript wants to see it pass.
     pub fn send_due(&mut self, session: u32, number: u8) {
-        self.record(session, "16,");
+        self.record(session, "17,");
         self.number(number.into());
     }
 
