@@ -22,8 +22,8 @@
 //! | 13 | link | the stream is gone |
 //! | 14 | link | the probe failed and its stream is being closed |
 //! | 15 | bytes | the peer takes no more: so many bytes wait; 0 when all were written again |
-//! | 17 | type | a ping or pong is due that JavaScript wants to send itself |
 //! | 16 | opcode (takes a binary extra) | a control frame (watched sessions only) |
+//! | 17 | type | a ping or pong is due that JavaScript wants to send itself |
 //!
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
 
