@@ -62,19 +62,27 @@ function linesOf(summary, curve) {
 function panel(name, lines, offset) {
   const { title, figure } = curves[name];
   const points = lines.flatMap((line) => line.points);
-  const across = scale(points.map(({ x }) => x), LEFT, WIDTH - RIGHT);
+  const across = scale(
+    points.map(({ x }) => x),
+    LEFT,
+    WIDTH - RIGHT,
+  );
   const bottom = HEIGHT - BOTTOM;
-  const up = scale(points.map(({ y }) => y), bottom, TOP);
+  const up = scale(
+    points.map(({ y }) => y),
+    bottom,
+    TOP,
+  );
   const grid = [
     ...across.ticks.map(
       (x) =>
         line(across.at(x), across.at(x), TOP, bottom) +
-        text("note middle", across.at(x), bottom + 16, x.toLocaleString("en"))
+        text("note middle", across.at(x), bottom + 16, x.toLocaleString("en")),
     ),
     ...up.ticks.map(
       (y) =>
         line(LEFT, WIDTH - RIGHT, up.at(y), up.at(y)) +
-        text("note end", LEFT - 6, Number(up.at(y)) + 4, y.toLocaleString("en"))
+        text("note end", LEFT - 6, Number(up.at(y)) + 4, y.toLocaleString("en")),
     ),
   ];
   const drawn = lines.map(({ server, points: own }) => {
@@ -82,7 +90,7 @@ function panel(name, lines, offset) {
     const last = own[own.length - 1];
     const color = COLORS[server];
     const dots = own.map(
-      ({ x, y }) => `<circle cx="${across.at(x)}" cy="${up.at(y)}" r="3" fill="${color}"/>`
+      ({ x, y }) => `<circle cx="${across.at(x)}" cy="${up.at(y)}" r="3" fill="${color}"/>`,
     );
     const label = `${servers[server].short || servers[server].title}: ${number(last.y)}`;
     return (

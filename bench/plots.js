@@ -37,7 +37,7 @@ module.exports = { plots };
 
 function page(results) {
   const names = Object.keys(results.summary).filter(
-    (name) => !scenarios[name].curve && bars(results, name).length > 0
+    (name) => !scenarios[name].curve && bars(results, name).length > 0,
   );
   if (names.length === 0) {
     return null;

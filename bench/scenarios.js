@@ -32,7 +32,7 @@ const scenarios = {
   },
   rooms: {
     title: "500 rooms of 10, emits at full speed",
-    events: ["join","say"],
+    events: ["join", "say"],
     operation: "delivery",
     load: { scenario: "rooms", clients: 5000, window: 10 },
     quick: { clients: 1000 },
@@ -46,7 +46,7 @@ const scenarios = {
   },
   oneway: {
     title: "one-way events, pipelined",
-    events: ["m","sync"],
+    events: ["m", "sync"],
     operation: "event",
     load: { scenario: "oneway", clients: 100, window: 100 },
     quick: {},
@@ -128,7 +128,7 @@ const scenarios = {
   },
   blocked: {
     title: "application blocked for 3 s, ping interval and timeout 1 s",
-    events: ["block","e"],
+    events: ["block", "e"],
     operation: "ping",
     figure: "lost",
     pingInterval: 1000,

@@ -39,7 +39,7 @@ function summarize({ scenarios: measured }) {
 /** The results as a Markdown table. */
 function table({ scenarios: measured, summary, rounds, quick }) {
   const present = Object.keys(servers).filter((server) =>
-    Object.values(measured).some((byServer) => byServer[server])
+    Object.values(measured).some((byServer) => byServer[server]),
   );
   const lines = [
     `Medians of ${rounds} round(s); in brackets the JS thread; x is the ratio to stock.`,

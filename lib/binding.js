@@ -21,7 +21,7 @@ function load() {
       `ferrio has no native binary for ${name}: neither ${local} nor the package ${packaged} ` +
         "could be loaded. Reinstall without omitting optional dependencies, or build it with " +
         "`npm run build` (needs Rust).",
-      { cause }
+      { cause },
     );
   }
 }

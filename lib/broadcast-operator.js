@@ -97,7 +97,7 @@ class BroadcastOperator {
     if (!this.adapter) {
       throw new Error(
         "No adapter for this namespace, are you trying to get the list of clients of a dynamic " +
-          "namespace?"
+          "namespace?",
       );
     }
     return this.adapter.sockets(this.rooms);
@@ -111,7 +111,7 @@ class BroadcastOperator {
     return this.adapter
       .fetchSockets(targetOf(this))
       .then((sockets) =>
-        sockets.map((socket) => (socket.server ? socket : new RemoteSocket(this.adapter, socket)))
+        sockets.map((socket) => (socket.server ? socket : new RemoteSocket(this.adapter, socket))),
       );
   }
 
@@ -213,7 +213,7 @@ function emitAndCollect(operator, packet, ack) {
       servers,
       expectedServers,
       responses.length,
-      expectedClients
+      expectedClients,
     );
     if (!settled && servers === expectedServers && responses.length === expectedClients) {
       clearTimeout(timer);
@@ -232,7 +232,7 @@ function emitAndCollect(operator, packet, ack) {
     (response) => {
       responses.push(response);
       settleWhenComplete();
-    }
+    },
   );
 
   adapter.serverCount().then((serverCount) => {

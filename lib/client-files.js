@@ -14,8 +14,8 @@ const { version } = require("../package.json");
 /** The names that are served; nothing else in the folder can be reached. */
 const CLIENT_FILES = new Set(
   ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"].flatMap(
-    (name) => [name, `${name}.map`]
-  )
+    (name) => [name, `${name}.map`],
+  ),
 );
 
 const COMPRESS = {
@@ -62,7 +62,7 @@ function sendFile(filename, req, res) {
       debug("cannot serve %s: %s", filename, err.message);
       res.writeHead(500);
       res.end();
-    }
+    },
   );
 }
 

@@ -327,9 +327,7 @@ function clearConnectTimeout(client) {
 /** True while nobody has replaced what takes packets on this client. */
 function isPristine(client) {
   const own = client[kOwn];
-  return (
-    own !== undefined && client.ondata === own.ondata && client.ondecoded === own.ondecoded
-  );
+  return own !== undefined && client.ondata === own.ondata && client.ondecoded === own.ondecoded;
 }
 
 /** True when somebody has replaced methods of the class that fast paths leave out. */

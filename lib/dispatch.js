@@ -28,7 +28,7 @@ const requests = new Map();
 let nextRequest = 1;
 
 /** Kinds of records: the table is in src/event.rs. */
-const EVENT = 0;
+// 0 is EVENT.
 const ACK = 1;
 const RAW_TEXT = 2;
 const RAW_BINARY = 3;

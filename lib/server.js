@@ -149,7 +149,7 @@ class Server extends StrictEventEmitter {
     if (typeof srv === "function") {
       throw new Error(
         "You are trying to attach socket.io to an express request handler function. " +
-          "Please pass a http.Server instance."
+          "Please pass a http.Server instance.",
       );
     }
     const port = toPort(srv);

@@ -467,12 +467,7 @@ class Socket extends StrictEventEmitter {
 
   /** Starts a broadcast to everyone else, with the flags set so far. */
   newBroadcastOperator() {
-    return new BroadcastOperator(
-      this.adapter,
-      new Set(),
-      new Set([this.id]),
-      takeFlags(this)
-    );
+    return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), takeFlags(this));
   }
 }
 

@@ -58,7 +58,7 @@ function serve(io, res, req) {
         debug("cannot serve %s: %s", filename, err.message);
         res.writeStatus("500 Internal Server Error");
         res.end();
-      })
+      }),
   );
 }
 

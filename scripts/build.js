@@ -16,7 +16,7 @@ function build() {
   if (spawnSync("cargo", ["--version"]).error) {
     console.error(
       "ferrio is built with Rust, and `cargo` was not found. " +
-        "Install Rust 1.88 or newer (https://rustup.rs), then try again."
+        "Install Rust 1.88 or newer (https://rustup.rs), then try again.",
     );
     process.exit(1);
   }
@@ -34,7 +34,9 @@ function build() {
   // Replaced, not overwritten: a process may have the old file mapped.
   fs.rmSync(addon, { force: true });
   fs.copyFileSync(library, addon);
-  console.log(`built ${path.relative(root, addon)} (${Math.round(fs.statSync(addon).size / 1024)} KiB)`);
+  console.log(
+    `built ${path.relative(root, addon)} (${Math.round(fs.statSync(addon).size / 1024)} KiB)`,
+  );
 }
 
 build();

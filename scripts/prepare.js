@@ -12,7 +12,7 @@ function prepare() {
   if (spawnSync("cargo", ["--version"]).error) {
     console.error(
       "ferrio is built with Rust, and `cargo` was not found. " +
-        "Install Rust 1.88 or newer (https://rustup.rs), then try again."
+        "Install Rust 1.88 or newer (https://rustup.rs), then try again.",
     );
     process.exit(1);
   }

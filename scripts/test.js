@@ -7,11 +7,7 @@ const { prepare } = require("./prepare");
 const { step } = require("./run-step");
 
 prepare();
-step("Rust format", "cargo", ["fmt", "--check"]);
-step("Rust lints, core", "cargo", [
-  "clippy", "--locked", "--no-default-features", "--all-targets", "--", "-D", "warnings",
-]);
-step("Rust lints, addon", "cargo", ["clippy", "--locked", "--", "-D", "warnings"]);
+step("Lint", "node", ["scripts/lint.js"]);
 step("Rust tests", "cargo", ["test", "--locked", "--no-default-features"]);
 step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
 step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);

@@ -21,9 +21,10 @@ import type {
  * @typeParam EmitEvents - the events that can be emitted, with the acknowledgements of a broadcast
  * @typeParam SocketData - the type of `socket.data`
  */
-export declare class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
-  implements TypedEventBroadcaster<EmitEvents>
-{
+export declare class BroadcastOperator<
+  EmitEvents extends EventsMap,
+  SocketData,
+> implements TypedEventBroadcaster<EmitEvents> {
   private readonly adapter;
   private readonly rooms;
   private readonly exceptRooms;
@@ -184,9 +185,10 @@ interface SocketDetails<SocketData> {
  * @typeParam EmitEvents - the events that can be emitted
  * @typeParam SocketData - the type of `socket.data`
  */
-export declare class RemoteSocket<EmitEvents extends EventsMap, SocketData>
-  implements TypedEventBroadcaster<EmitEvents>
-{
+export declare class RemoteSocket<
+  EmitEvents extends EventsMap,
+  SocketData,
+> implements TypedEventBroadcaster<EmitEvents> {
   /** The id of the socket. */
   readonly id: SocketId;
   /** What is known from its handshake. */

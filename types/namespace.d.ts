@@ -98,10 +98,7 @@ export declare class Namespace<
   readonly name: string;
 
   /** The connected sockets of this server, by id. */
-  readonly sockets: Map<
-    SocketId,
-    Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-  >;
+  readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
 
   private _preConnectSockets;
 
@@ -126,10 +123,7 @@ export declare class Namespace<
    * @param server - the server
    * @param name - the name, with its leading slash
    */
-  constructor(
-    server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    name: string,
-  );
+  constructor(server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>, name: string);
 
   /**
    * Makes the adapter; run again when the server is given another one.

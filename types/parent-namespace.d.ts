@@ -55,9 +55,7 @@ export declare class ParentNamespace<
    * @param name - its name, with its leading slash
    * @returns the new namespace
    */
-  createChild(
-    name: string,
-  ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
 
   /**
    * Not supported here: fetch the sockets of a child.

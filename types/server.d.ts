@@ -158,9 +158,7 @@ export declare class Server<
   _checkNamespace(
     name: string,
     auth: { [key: string]: any },
-    fn: (
-      nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | false,
-    ) => void,
+    fn: (nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | false) => void,
   ): void;
 
   /**

@@ -26,10 +26,7 @@ export type EventNames<Map extends EventsMap> = keyof Map & (string | symbol);
 /**
  * The arguments of one event, as a tuple.
  */
-export type EventParams<
-  Map extends EventsMap,
-  Ev extends EventNames<Map>,
-> = Parameters<Map[Ev]>;
+export type EventParams<Map extends EventsMap, Ev extends EventNames<Map>> = Parameters<Map[Ev]>;
 
 /**
  * The names of the events that ask for an acknowledgement: their last argument is a function.
@@ -62,11 +59,7 @@ export type EventNamesWithError<
 > = IfUntyped<
   Map[K],
   K,
-  K extends unknown
-    ? Arguments<Last<Arguments<Map[K]>>>[0] extends Error
-      ? K
-      : never
-    : never
+  K extends unknown ? (Arguments<Last<Arguments<Map[K]>>>[0] extends Error ? K : never) : never
 >;
 
 /**
@@ -123,10 +116,10 @@ export interface TypedEventBroadcaster<EmitEvents extends EventsMap> {
  * @typeParam ReservedEvents - the events that the library emits and the application listens to
  */
 export declare abstract class StrictEventEmitter<
-    ListenEvents extends EventsMap,
-    EmitEvents extends EventsMap,
-    ReservedEvents extends EventsMap = {},
-  >
+  ListenEvents extends EventsMap,
+  EmitEvents extends EventsMap,
+  ReservedEvents extends EventsMap = {},
+>
   extends EventEmitter
   implements TypedEventBroadcaster<EmitEvents>
 {

@@ -94,7 +94,10 @@ eachTransport("a second acknowledgement is ignored", async (t, transport) => {
   client.emit("question", (value) => answers.push(["client", value]));
   socket.emit("question", (value) => answers.push(["server", value]));
   await settle(client, socket);
-  assert.deepEqual(answers.sort(), [["client", "first"], ["server", "first"]]);
+  assert.deepEqual(answers.sort(), [
+    ["client", "first"],
+    ["server", "first"],
+  ]);
 });
 
 eachTransport("acknowledgements of several namespaces do not mix", async (t, transport) => {

@@ -153,7 +153,7 @@ test("the package itself can be called with a port", async (t) => {
   await assertServes(app);
 });
 
-test("the package itself can be called with options, and with nothing", async (t) => {
+test("the package itself can be called with options, and with nothing", async () => {
   assert.equal(target({ path: "/called" }).path(), "/called");
   assert.equal(target().path(), "/socket.io");
 });

@@ -191,6 +191,9 @@ eachTransport("binary and text events keep their order", async (t, transport) =>
   }
   for (const received of [await atServer, await atClient]) {
     const numbers = received.map(([v]) => (typeof v === "number" ? v : Buffer.from(v)[0]));
-    assert.deepEqual(numbers, Array.from({ length: count }, (_, i) => i));
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: count }, (_, i) => i),
+    );
   }
 });

@@ -28,7 +28,10 @@ eachTransport("emitWithAck of a room resolves with the answers", async (t, trans
     }
   });
   const answers = await app.io.to("room").timeout(10_000).emitWithAck("question", "key");
-  assert.deepEqual(answers.sort((a, b) => a.key - b.key), [{ key: 0 }, { key: 2 }]);
+  assert.deepEqual(
+    answers.sort((a, b) => a.key - b.key),
+    [{ key: 0 }, { key: 2 }],
+  );
 });
 
 eachTransport("socket.broadcast collects the answers of the others", async (t, transport) => {

@@ -139,10 +139,13 @@ eachTransport(
     const { perMessageDeflate, socket: webSocket } = socket.conn.transport;
     assert.deepEqual(perMessageDeflate, options);
     assert.equal(webSocket.extensions, NAME);
-    assert.deepEqual({ ...webSocket._extensions[NAME].params }, {
-      client_no_context_takeover: true,
-      server_max_window_bits: 10,
-    });
+    assert.deepEqual(
+      { ...webSocket._extensions[NAME].params },
+      {
+        client_no_context_takeover: true,
+        server_max_window_bits: 10,
+      },
+    );
     assert.equal(webSocket._extensions[NAME]._threshold, 77);
   },
   ON_WEBSOCKET,

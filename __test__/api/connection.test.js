@@ -59,7 +59,10 @@ eachTransport("the engine tells of a connection before the namespace", async (t,
   app.io.engine.on("connection", (conn) => order.push(["engine", conn.id]));
   app.io.on("connection", (socket) => order.push(["namespace", socket.conn.id]));
   const { socket } = await app.connect();
-  assert.deepEqual(order, [["engine", socket.conn.id], ["namespace", socket.conn.id]]);
+  assert.deepEqual(order, [
+    ["engine", socket.conn.id],
+    ["namespace", socket.conn.id],
+  ]);
 });
 
 eachTransport("messages pass by as packets of the connection", async (t, transport) => {
@@ -141,7 +144,10 @@ eachTransport("custom properties stay on their objects", async (t, transport) =>
   assert.equal(socket.tag, "socket");
   assert.equal(socket.client.tag, "client");
   assert.equal(socket.conn.tag, "conn");
-  const known = new WeakMap([[socket, 1], [socket.conn, 2]]);
+  const known = new WeakMap([
+    [socket, 1],
+    [socket.conn, 2],
+  ]);
   assert.equal(known.get(app.io.sockets.sockets.get(socket.id)), 1);
   assert.equal(known.get(app.io.engine.clients[socket.conn.id]), 2);
 });

@@ -33,7 +33,10 @@ for (const [how, title] of [
     const fixture = startFixture(t, "workers", how, 3);
     const reasons = await fixture.report();
     assert.equal(reasons.length, 8);
-    assert.ok(reasons.every((reason) => /^transport (close|error)$/.test(reason)), `${reasons}`);
+    assert.ok(
+      reasons.every((reason) => /^transport (close|error)$/.test(reason)),
+      `${reasons}`,
+    );
     assert.deepEqual(await fixture.exited(), { code: 0, signal: null });
     assert.equal(fixture.stderr, "");
   });

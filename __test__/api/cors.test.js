@@ -89,7 +89,10 @@ test("polls, posts and refusals carry the headers too", async (t) => {
     await request(`${url}&sid=unknown`, { headers }),
     await request(`${app.url}/socket.io/?EIO=4&transport=unknown`, { headers }),
   ];
-  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 400, 400]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 400, 400],
+  );
   for (const answer of answers) {
     assert.equal(answer.headers["access-control-allow-origin"], ORIGIN);
   }

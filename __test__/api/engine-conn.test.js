@@ -26,10 +26,16 @@ eachTransport("send and write chain and call back in order", async (t, transport
   const calls = [];
   const received = collect(client.io.engine, "data", 4);
   const done = deferred();
-  assert.equal(conn.send("2[\"a\"]", (used) => calls.push(["a", used])), conn);
-  assert.equal(conn.write("2[\"b\"]", { compress: false }, () => calls.push(["b"])), conn);
-  conn.send("2[\"c\"]", { compress: true });
-  conn.send("2[\"d\"]", null ?? {}, () => done.resolve(calls.push(["d"])));
+  assert.equal(
+    conn.send('2["a"]', (used) => calls.push(["a", used])),
+    conn,
+  );
+  assert.equal(
+    conn.write('2["b"]', { compress: false }, () => calls.push(["b"])),
+    conn,
+  );
+  conn.send('2["c"]', { compress: true });
+  conn.send('2["d"]', {}, () => done.resolve(calls.push(["d"])));
   await done.promise;
   assert.deepEqual(calls, [["a", conn.transport], ["b"], ["d"]]);
   const texts = (await received).map(([data]) => data);
@@ -98,12 +104,18 @@ eachTransport("packet, data and message tell of what comes in", async (t, transp
   client.emit("event", 1, Buffer.from([1, 2]));
   assert.deepEqual((await received)[0], 1);
   const header = '51-["event",1,{"_placeholder":true,"num":0}]';
-  assert.deepEqual(seen.slice(0, 3), ["packet", "data", "message"].map((event) => [event, header]));
-  assert.deepEqual(seen.slice(3).map(([event, data]) => [event, [...data]]), [
-    ["packet", [1, 2]],
-    ["data", [1, 2]],
-    ["message", [1, 2]],
-  ]);
+  assert.deepEqual(
+    seen.slice(0, 3),
+    ["packet", "data", "message"].map((event) => [event, header]),
+  );
+  assert.deepEqual(
+    seen.slice(3).map(([event, data]) => [event, [...data]]),
+    [
+      ["packet", [1, 2]],
+      ["data", [1, 2]],
+      ["message", [1, 2]],
+    ],
+  );
 });
 
 eachTransport("heartbeat tells of each pong", async (t, transport) => {
@@ -145,7 +157,10 @@ test("n packets of one tick leave n - 1 in the buffer of an idle WebSocket", asy
   assert.equal(socket.conn.transport.writable, false);
   socket.emit("b", "é");
   socket.emit("c", 1234);
-  assert.deepEqual(socket.conn.writeBuffer.map(({ data }) => data.length), [10, 11]);
+  assert.deepEqual(
+    socket.conn.writeBuffer.map(({ data }) => data.length),
+    [10, 11],
+  );
   await until(() => socket.conn.writeBuffer.length === 0);
 });
 
@@ -158,35 +173,42 @@ test("a polling connection without a GET buffers all", async (t) => {
   conn.send("three");
   await null;
   assert.equal(conn.transport.writable, false);
-  assert.deepEqual(conn.writeBuffer.map(({ data }) => data.length), [3, 5]);
+  assert.deepEqual(
+    conn.writeBuffer.map(({ data }) => data.length),
+    [3, 5],
+  );
   const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
   assert.equal((await request(url)).text, "4one\x1e4three");
   assert.equal(conn.writeBuffer.length, 0);
   conn.close(true);
 });
 
-eachTransport("flush and drain come in the order of the buffer", async (t, transport) => {
-  const app = await serve(t, { transport });
-  const { client, socket } = await app.connect();
-  await settle(client, socket);
-  const { conn } = socket;
-  await until(() => conn.transport.writable);
-  const seen = [];
-  conn.on("flush", (buffer) => seen.push(`flush ${buffer.map(({ data }) => data)}`));
-  conn.on("drain", () => seen.push("drain"));
-  const received = collect(client.io.engine, "data", 3);
-  await until(() => conn.transport.writable);
-  for (const data of ['2["a"]', '2["b"]', '2["c"]']) {
-    conn.send(data, () => seen.push(`sent ${data}`));
-    seen.push(conn.writeBuffer.length);
-  }
-  await received;
-  await until(() => seen.length === 10);
-  assert.deepEqual(seen, [
-    ...['flush 2["a"]', "drain", 0, 1, 2],
-    ...['sent 2["a"]', 'flush 2["b"],2["c"]', "drain", 'sent 2["b"]', 'sent 2["c"]'],
-  ]);
-}, ["websocket", "upgraded"]);
+eachTransport(
+  "flush and drain come in the order of the buffer",
+  async (t, transport) => {
+    const app = await serve(t, { transport });
+    const { client, socket } = await app.connect();
+    await settle(client, socket);
+    const { conn } = socket;
+    await until(() => conn.transport.writable);
+    const seen = [];
+    conn.on("flush", (buffer) => seen.push(`flush ${buffer.map(({ data }) => data)}`));
+    conn.on("drain", () => seen.push("drain"));
+    const received = collect(client.io.engine, "data", 3);
+    await until(() => conn.transport.writable);
+    for (const data of ['2["a"]', '2["b"]', '2["c"]']) {
+      conn.send(data, () => seen.push(`sent ${data}`));
+      seen.push(conn.writeBuffer.length);
+    }
+    await received;
+    await until(() => seen.length === 10);
+    assert.deepEqual(seen, [
+      ...['flush 2["a"]', "drain", 0, 1, 2],
+      ...['sent 2["a"]', 'flush 2["b"],2["c"]', "drain", 'sent 2["b"]', 'sent 2["c"]'],
+    ]);
+  },
+  ["websocket", "upgraded"],
+);
 
 test("close waits for the buffer, close with discard does not", async (t) => {
   const app = await serve(t);
@@ -312,21 +334,26 @@ test("packets that onPacket of the transport is given are taken in", async (t) =
   await settle(client, socket);
 });
 
-eachTransport("pings are seen like other packets while writes are watched", async (t, transport) => {
-  const app = await serve(t, { transport, options: { pingInterval: 100, pingTimeout: 5_000 } });
-  const { socket } = await app.connect();
-  const seen = [];
-  const drained = new Promise((resolve) => {
-    socket.conn.on("packetCreate", ({ type }) => seen.push(`create ${type}`));
-    socket.conn.on("flush", (packets) => seen.push(...packets.map(({ type }) => `flush ${type}`)));
-    socket.conn.on("drain", () => {
-      if (seen.includes("flush ping")) resolve();
+eachTransport(
+  "pings are seen like other packets while writes are watched",
+  async (t, transport) => {
+    const app = await serve(t, { transport, options: { pingInterval: 100, pingTimeout: 5_000 } });
+    const { socket } = await app.connect();
+    const seen = [];
+    const drained = new Promise((resolve) => {
+      socket.conn.on("packetCreate", ({ type }) => seen.push(`create ${type}`));
+      socket.conn.on("flush", (packets) =>
+        seen.push(...packets.map(({ type }) => `flush ${type}`)),
+      );
+      socket.conn.on("drain", () => {
+        if (seen.includes("flush ping")) resolve();
+      });
     });
-  });
-  await next(socket.conn, "heartbeat");
-  await drained;
-  assert.deepEqual(
-    seen.filter((entry) => entry.endsWith("ping")).slice(0, 2),
-    ["create ping", "flush ping"]
-  );
-});
+    await next(socket.conn, "heartbeat");
+    await drained;
+    assert.deepEqual(seen.filter((entry) => entry.endsWith("ping")).slice(0, 2), [
+      "create ping",
+      "flush ping",
+    ]);
+  },
+);

@@ -39,8 +39,11 @@ for (const [title, cookie, pattern] of [
   ["true", true, /^io=(.+); Path=\/; HttpOnly; SameSite=Lax$/],
   ["an empty object", {}, /^io=(.+); Path=\/; HttpOnly; SameSite=Lax$/],
   ["a name", { name: "sid" }, /^sid=(.+); Path=\/; HttpOnly; SameSite=Lax$/],
-  ["attributes", { httpOnly: false, sameSite: "strict", path: "/a", secure: true, maxAge: 60 },
-    /^io=(.+); Max-Age=60; Path=\/a; Secure; SameSite=Strict$/],
+  [
+    "attributes",
+    { httpOnly: false, sameSite: "strict", path: "/a", secure: true, maxAge: 60 },
+    /^io=(.+); Max-Age=60; Path=\/a; Secure; SameSite=Strict$/,
+  ],
   ["no path and no sameSite", { path: undefined, sameSite: false }, /^io=(.+); HttpOnly$/],
 ]) {
   test(`cookie: ${title}`, async (t) => {

@@ -45,10 +45,13 @@ test("transport.socket sends messages past Engine.IO", async (t) => {
   const frames = collect(peer, "message", 2);
   ws.send(Buffer.from([1, 2, 3]));
   ws.send(new Uint8Array([4]), { binary: true });
-  assert.deepEqual((await frames).map(([data, binary]) => [[...data], binary]), [
-    [[1, 2, 3], true],
-    [[4], true],
-  ]);
+  assert.deepEqual(
+    (await frames).map(([data, binary]) => [[...data], binary]),
+    [
+      [[1, 2, 3], true],
+      [[4], true],
+    ],
+  );
 });
 
 test("transport.socket pings, and hears pings and pongs", async (t) => {
@@ -216,7 +219,10 @@ eachTransport("send of the transport may be replaced", async (t, transport) => {
   const received = next(client, "event");
   app.io.emit("event", 1);
   await received;
-  assert.deepEqual(sent.filter(([type]) => type === "message"), [["message", '2["event",1]']]);
+  assert.deepEqual(
+    sent.filter(([type]) => type === "message"),
+    [["message", '2["event",1]']],
+  );
 });
 
 test("onError of the transport closes the connection", async (t) => {

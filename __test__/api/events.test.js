@@ -213,7 +213,12 @@ eachTransport("send emits a message event in both directions", async (t, transpo
   assert.equal(socket.write("down", 3), socket);
   assert.equal(app.io.send("all", 4), app.io);
   app.io.write("all", 5);
-  assert.deepEqual(await atClient, [["down", 2], ["down", 3], ["all", 4], ["all", 5]]);
+  assert.deepEqual(await atClient, [
+    ["down", 2],
+    ["down", 3],
+    ["all", 4],
+    ["all", 5],
+  ]);
 });
 
 eachTransport("events can be emitted inside the connection listener", async (t, transport) => {

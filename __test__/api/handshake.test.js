@@ -130,7 +130,7 @@ for (const { title, method, query, expected } of REFUSALS) {
     const app = await serve(t);
     const refused = next(app.io.engine, "connection_error");
     const response = await request(`${app.url}/socket.io/${query}`, { method });
-    const [code, message, context] = expected;
+    const [code, message] = expected;
     assert.equal(response.status, 400);
     assert.equal(response.headers["content-type"], "application/json");
     assert.deepEqual(JSON.parse(response.text), { code, message });

@@ -44,7 +44,10 @@ eachTransport("events flow between heartbeats", async (t, transport) => {
   client.emit("count", 0);
   await pings;
   assert.ok(numbers.length > 0);
-  assert.deepEqual(numbers, numbers.map((_, i) => i));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, i) => i),
+  );
   socket.removeAllListeners("count");
 });
 

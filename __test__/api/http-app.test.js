@@ -102,7 +102,10 @@ test("requests of the application are not delayed by a pending poll", async (t) 
   const app = await serve(t, { httpServer });
   await app.connect("/", { transports: ["polling"] });
   const all = await Promise.all([1, 2, 3, 4].map(() => request(`${app.url}/`)));
-  assert.deepEqual(all.map(({ text }) => text), Array(4).fill("application"));
+  assert.deepEqual(
+    all.map(({ text }) => text),
+    Array(4).fill("application"),
+  );
 });
 
 test("a request listener added later sees every request", async (t) => {

@@ -36,7 +36,10 @@ test("the package can be called like the class", async (t) => {
   for (const io of forms) {
     assert.ok(io instanceof target.Server);
   }
-  assert.deepEqual(forms.map((io) => io.path()), ["/socket.io", "/two", "/two"]);
+  assert.deepEqual(
+    forms.map((io) => io.path()),
+    ["/socket.io", "/two", "/two"],
+  );
 });
 
 test("a port as the only argument is listened on", async (t) => {
@@ -115,7 +118,10 @@ test("objects stay themselves, can be extended, and serve as keys", async (t) =>
   const again = new Promise((resolve) => socket.once("event", resolve));
   client.emit("event");
   await again;
-  assert.deepEqual(objects().map((object) => known.get(object)), [0, 1, 2, 3, 4]);
+  assert.deepEqual(
+    objects().map((object) => known.get(object)),
+    [0, 1, 2, 3, 4],
+  );
   assert.ok(objects().every((object) => object.mine));
   assert.equal([...app.io.sockets.sockets.values()][0], socket);
 });
@@ -229,11 +235,10 @@ test("the module files have their usual exports", () => {
   assert.equal(load("namespace.js").Namespace, target.Namespace);
   assert.equal(load("typed-events.js").StrictEventEmitter, prototypeOf(target.Server));
   assert.match(load("contrib/base64id.js").base64id.generateId(), /^[\w-]{20}$/);
-  assert.deepEqual([...load("namespace.js").RESERVED_EVENTS], [
-    "connect",
-    "connection",
-    "new_namespace",
-  ]);
+  assert.deepEqual(
+    [...load("namespace.js").RESERVED_EVENTS],
+    ["connect", "connection", "new_namespace"],
+  );
   assert.equal(load("socket-types.js").RESERVED_EVENTS.has("disconnecting"), true);
 });
 
@@ -313,70 +318,94 @@ const kickAll = async ({ io, socket }) => {
 
 /** Class, how to get at an object of it, and which acts pass through which methods. */
 const METHODS = [
-  ["Socket", ({ socket }) => socket, {
-    emit: { send: ({ client, socket }) => (socket.send(1), next(client, "message")), askClient },
-    packet: { unicast, binary, askServer, askClient },
-    onevent: { fromClient, fromClientBinary, askServer },
-    _onpacket: { fromClient, fromClientBinary, askClient },
-    onack: { askClient, askAll },
-    ack: { askServer },
-    dispatch: { fromClient, askServer },
-    run: { fromClient, askServer },
-    join: { joinAll },
-    leave: { leaveAll },
-    notifyOutgoingListeners: { unicast, toAll, toRoom, askAll },
-    registerAckCallback: { askClient },
-    _onclose: { disconnect, kickAll },
-    _cleanup: { disconnect },
-    leaveAll: { disconnect },
-    disconnect: { kickAll },
-  }],
-  ["Client", ({ socket }) => socket.client, {
-    writeToEngine: { unicast, binary, toAll, toRoom, toOthers, askAll },
-    _packet: { unicast, binary, askServer },
-    _remove: { disconnect },
-  }],
-  ["connection", ({ socket }) => socket.conn, {
-    write: { unicast, binary, toAll, toRoom, toOthers, askServer },
-    sendPacket: { unicast, binary, toAll, toRoom, toOthers, askServer },
-  }],
-  ["BroadcastOperator", null, {
-    emit: {
-      toAll,
-      toRoom,
-      toOthers,
-      toNamespace: ({ client, io }) => hear(client, () => io.of("/").emit("event", 1)),
-      askAll,
+  [
+    "Socket",
+    ({ socket }) => socket,
+    {
+      emit: { send: ({ client, socket }) => (socket.send(1), next(client, "message")), askClient },
+      packet: { unicast, binary, askServer, askClient },
+      onevent: { fromClient, fromClientBinary, askServer },
+      _onpacket: { fromClient, fromClientBinary, askClient },
+      onack: { askClient, askAll },
+      ack: { askServer },
+      dispatch: { fromClient, askServer },
+      run: { fromClient, askServer },
+      join: { joinAll },
+      leave: { leaveAll },
+      notifyOutgoingListeners: { unicast, toAll, toRoom, askAll },
+      registerAckCallback: { askClient },
+      _onclose: { disconnect, kickAll },
+      _cleanup: { disconnect },
+      leaveAll: { disconnect },
+      disconnect: { kickAll },
     },
-    fetchSockets: { fetchAll },
-    socketsJoin: { joinAll },
-  }],
-  ["Namespace", ({ io }) => io.of("/"), {
-    emit: { toAll },
-    run: { connectAnother },
-    _add: { connectAnother },
-    _createSocket: { connectAnother },
-    _doConnect: { connectAnother },
-    _remove: { disconnect },
-  }],
-  ["adapter", ({ io }) => io.of("/").adapter, {
-    addAll: { joinAll, connectAnother },
-    del: { leaveAll },
-    _del: { leaveAll, disconnect },
-    delAll: { disconnect },
-    broadcast: { toAll, toRoom, toOthers },
-    broadcastWithAck: { askAll },
-    apply: { toAll, toRoom, askAll, fetchAll, listAll },
-    computeExceptSids: { exceptRoom, toOthers },
-    _encode: { toAll, askAll },
-    sockets: { listAll },
-    socketRooms: { joinAll },
-    fetchSockets: { fetchAll },
-    addSockets: { joinAll },
-    delSockets: { leaveAll },
-    disconnectSockets: { kickAll },
-    serverCount: { askAll },
-  }],
+  ],
+  [
+    "Client",
+    ({ socket }) => socket.client,
+    {
+      writeToEngine: { unicast, binary, toAll, toRoom, toOthers, askAll },
+      _packet: { unicast, binary, askServer },
+      _remove: { disconnect },
+    },
+  ],
+  [
+    "connection",
+    ({ socket }) => socket.conn,
+    {
+      write: { unicast, binary, toAll, toRoom, toOthers, askServer },
+      sendPacket: { unicast, binary, toAll, toRoom, toOthers, askServer },
+    },
+  ],
+  [
+    "BroadcastOperator",
+    null,
+    {
+      emit: {
+        toAll,
+        toRoom,
+        toOthers,
+        toNamespace: ({ client, io }) => hear(client, () => io.of("/").emit("event", 1)),
+        askAll,
+      },
+      fetchSockets: { fetchAll },
+      socketsJoin: { joinAll },
+    },
+  ],
+  [
+    "Namespace",
+    ({ io }) => io.of("/"),
+    {
+      emit: { toAll },
+      run: { connectAnother },
+      _add: { connectAnother },
+      _createSocket: { connectAnother },
+      _doConnect: { connectAnother },
+      _remove: { disconnect },
+    },
+  ],
+  [
+    "adapter",
+    ({ io }) => io.of("/").adapter,
+    {
+      addAll: { joinAll, connectAnother },
+      del: { leaveAll },
+      _del: { leaveAll, disconnect },
+      delAll: { disconnect },
+      broadcast: { toAll, toRoom, toOthers },
+      broadcastWithAck: { askAll },
+      apply: { toAll, toRoom, askAll, fetchAll, listAll },
+      computeExceptSids: { exceptRoom, toOthers },
+      _encode: { toAll, askAll },
+      sockets: { listAll },
+      socketRooms: { joinAll },
+      fetchSockets: { fetchAll },
+      addSockets: { joinAll },
+      delSockets: { leaveAll },
+      disconnectSockets: { kickAll },
+      serverCount: { askAll },
+    },
+  ],
 ];
 
 /** The prototype that a class's methods live on, found without connecting anybody. */
@@ -515,5 +544,8 @@ eachTransport("an own decoder takes what a client sends", async (t, transport) =
   const after = next(socket, "event");
   client.emit("event", "after");
   assert.deepEqual(await after, ["changed"]);
-  assert.deepEqual(taken, [["event", Buffer.from("between")], ["event", "after"]]);
+  assert.deepEqual(taken, [
+    ["event", Buffer.from("between")],
+    ["event", "after"],
+  ]);
 });

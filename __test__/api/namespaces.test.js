@@ -30,7 +30,11 @@ eachTransport("clients of namespaces on one connection are apart", async (t, tra
   await settle(main.client, main.socket);
   await settle(chat.client, chat.socket);
   await settle(news.client, news.socket);
-  assert.deepEqual(seen, [["main", 1], ["chat", 2], ["news", 3]]);
+  assert.deepEqual(seen, [
+    ["main", 1],
+    ["chat", 2],
+    ["news", 3],
+  ]);
 });
 
 eachTransport("a client may use a namespace and not the main one", async (t, transport) => {
@@ -102,7 +106,10 @@ test("connect and connection are told, in this order", async (t) => {
   app.io.on("connection", (socket) => calls.push(["connection", socket.id]));
   app.io.on("connect", (socket) => calls.push(["connect", socket.id]));
   const { client } = await app.connect();
-  assert.deepEqual(calls, [["connect", client.id], ["connection", client.id]]);
+  assert.deepEqual(calls, [
+    ["connect", client.id],
+    ["connection", client.id],
+  ]);
 });
 
 test("a new namespace is announced once", async (t) => {
@@ -156,7 +163,10 @@ test("a namespace knows its sockets", async (t) => {
   const left = next(one.socket, "disconnect");
   one.client.disconnect();
   await left;
-  assert.deepEqual([...chat.sockets.values()].map(({ id }) => id), [two.socket.id]);
+  assert.deepEqual(
+    [...chat.sockets.values()].map(({ id }) => id),
+    [two.socket.id],
+  );
 });
 
 test("disconnecting all sockets of a namespace empties it", async (t) => {

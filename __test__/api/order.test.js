@@ -16,7 +16,10 @@ eachTransport("1,000 events of a client arrive in order", async (t, transport) =
   for (const n of numbers(1_000)) {
     client.emit("count", n);
   }
-  assert.deepEqual((await received).map(([n]) => n), numbers(1_000));
+  assert.deepEqual(
+    (await received).map(([n]) => n),
+    numbers(1_000),
+  );
 });
 
 eachTransport("1,000 events of the server arrive in order", async (t, transport) => {
@@ -26,7 +29,10 @@ eachTransport("1,000 events of the server arrive in order", async (t, transport)
   for (const n of numbers(1_000)) {
     socket.emit("count", n);
   }
-  assert.deepEqual((await received).map(([n]) => n), numbers(1_000));
+  assert.deepEqual(
+    (await received).map(([n]) => n),
+    numbers(1_000),
+  );
 });
 
 eachTransport("1,000 events of several clients stay in order for each", async (t, transport) => {
@@ -39,7 +45,10 @@ eachTransport("1,000 events of several clients stay in order for each", async (t
     }
   }
   for (const events of received) {
-    assert.deepEqual((await events).map(([n]) => n), numbers(250));
+    assert.deepEqual(
+      (await events).map(([n]) => n),
+      numbers(250),
+    );
   }
 });
 
@@ -138,5 +147,8 @@ eachTransport("events that listeners emit come in their order", async (t, transp
   for (const n of numbers(300)) {
     client.emit("echo", n);
   }
-  assert.deepEqual((await received).map(([n]) => n), numbers(300));
+  assert.deepEqual(
+    (await received).map(([n]) => n),
+    numbers(300),
+  );
 });

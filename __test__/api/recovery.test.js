@@ -69,7 +69,10 @@ eachTransport("a recovered client goes on as before", async (t, transport) => {
   again.emit("event", "one");
   app.io.emit("event", "two");
   // The last argument is the offset from which the client could recover.
-  assert.deepEqual((await received).map(([value]) => value), ["one", "two"]);
+  assert.deepEqual(
+    (await received).map(([value]) => value),
+    ["one", "two"],
+  );
 });
 
 test("a first connection is not a recovered one", async (t) => {
@@ -149,15 +152,25 @@ eachTransport("missed events come in the order in which they were sent", async (
       app.io.emit("missed", i);
       app.io.to(["a", "b"]).emit("missed", i + 1);
       app.io.to(id).emit("missed", Buffer.from([i + 2]));
-      app.io.to("a").except("c").emit("missed", i + 3);
+      app.io
+        .to("a")
+        .except("c")
+        .emit("missed", i + 3);
       pair.socket.to("b").emit("missed", "not to itself");
-      app.io.of("/").to("b").compress(false).emit("missed", i + 4);
+      app.io
+        .of("/")
+        .to("b")
+        .compress(false)
+        .emit("missed", i + 4);
     }
   });
   again.emit("missed", 40);
   app.io.emit("missed", 41);
   await until(() => seen.length === 42, "all have arrived");
-  assert.deepEqual(seen, Array.from({ length: 42 }, (_, i) => i));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 42 }, (_, i) => i),
+  );
 });
 
 eachTransport("what need not be kept is not kept", async (t, transport) => {
@@ -195,9 +208,18 @@ test("a kept event ends with its offset, which the client takes off", async (t) 
   app.io.emit("event", 2);
   await received;
   const { packets } = app.io.sockets.adapter;
-  assert.deepEqual(outgoing.map((args) => args.slice(0, -1)), [["event", 1], ["event", 2]]);
+  assert.deepEqual(
+    outgoing.map((args) => args.slice(0, -1)),
+    [
+      ["event", 1],
+      ["event", 2],
+    ],
+  );
   const offsets = packets.map(({ id }) => id);
-  assert.deepEqual(outgoing.map((args) => args.at(-1)), offsets.slice(-2));
+  assert.deepEqual(
+    outgoing.map((args) => args.at(-1)),
+    offsets.slice(-2),
+  );
   assert.ok(offsets.every((offset) => typeof offset === "string" && offset.length > 0));
   assert.equal(new Set(offsets).size, offsets.length);
   const { id, data, opts, emittedAt } = packets.at(-2);

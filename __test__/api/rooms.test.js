@@ -165,7 +165,10 @@ eachTransport("rooms of namespaces are apart", async (t, transport) => {
   app.io.of("/other").to("room").emit("event", 2);
   await settle(main.client, main.socket);
   await settle(other.client, other.socket);
-  assert.deepEqual(seen, [["main", 1], ["other", 2]]);
+  assert.deepEqual(seen, [
+    ["main", 1],
+    ["other", 2],
+  ]);
 });
 
 eachTransport("a broadcast reaches a hundred clients", async (t, transport) => {
@@ -177,7 +180,10 @@ eachTransport("a broadcast reaches a hundred clients", async (t, transport) => {
   app.io.to("odd").emit("parity", "odd");
   app.io.to("even").emit("parity", "even");
   const values = (await Promise.all(heard)).map(([value]) => value);
-  assert.deepEqual(values, all.map((_, i) => (i % 2 ? "odd" : "even")));
+  assert.deepEqual(
+    values,
+    all.map((_, i) => (i % 2 ? "odd" : "even")),
+  );
 });
 
 test("socket.rooms shows the rooms of a socket", async (t) => {
@@ -195,7 +201,7 @@ test("socket.rooms shows the rooms of a socket", async (t) => {
   assert.equal(socket.rooms.size, 0);
 });
 
-test("any value is a room, and 1 is not the same as \"1\"", async (t) => {
+test('any value is a room, and 1 is not the same as "1"', async (t) => {
   const app = await serve(t);
   const symbol = Symbol("room");
   const heard = await whoHears(app, ["a", "b", "c", "d"], ({ a, b, c, d }) => {

@@ -74,7 +74,10 @@ test("messages of both sides survive the upgrade in order", async (t) => {
   await allFromClient.promise;
   const numbers = Array.from({ length: count }, (_, i) => i);
   assert.deepEqual(fromClient, numbers);
-  assert.deepEqual((await fromServer).map(([n]) => n), numbers);
+  assert.deepEqual(
+    (await fromServer).map(([n]) => n),
+    numbers,
+  );
   await upgradedAt.promise;
   assert.equal(client.io.engine.transport.name, "websocket");
 });
@@ -107,7 +110,10 @@ test("broadcasts reach clients before, during and after their upgrade", async (t
     }
   })();
   for (const events of received) {
-    assert.deepEqual((await events).map(([n]) => n), Array.from({ length: count }, (_, i) => i));
+    assert.deepEqual(
+      (await events).map(([n]) => n),
+      Array.from({ length: count }, (_, i) => i),
+    );
   }
 });
 

@@ -44,7 +44,10 @@ test("the chat greets with the person and the rooms", async (t) => {
   const client = open(chat, "Ada");
   const [{ user, rooms }] = await next(client, "welcome");
   assert.equal(user.name, "Ada");
-  assert.deepEqual(rooms.map(({ name }) => name), ["lobby", "music", "coffee-break"]);
+  assert.deepEqual(
+    rooms.map(({ name }) => name),
+    ["lobby", "music", "coffee-break"],
+  );
   assert.ok(rooms.every(({ size }) => size === 0));
 });
 
@@ -92,8 +95,14 @@ test("the chat tells a newcomer who is there and what was said", async (t) => {
   await connected(grace);
   const { room } = await grace.emitWithAck("room:enter", { room: "lobby" });
   assert.equal(room.topic, "Say hello, everybody starts here");
-  assert.deepEqual(room.members.map(({ name }) => name), ["Ada", "Grace"]);
-  assert.deepEqual(room.history.map(({ text }) => text), ["one", "two"]);
+  assert.deepEqual(
+    room.members.map(({ name }) => name),
+    ["Ada", "Grace"],
+  );
+  assert.deepEqual(
+    room.history.map(({ text }) => text),
+    ["one", "two"],
+  );
 });
 
 test("the chat takes a message that is sent again only once", async (t) => {
@@ -107,7 +116,10 @@ test("the chat takes a message that is sent again only once", async (t) => {
   const last = next(grace, "message");
   await ada.emitWithAck("message", { ...message, nonce: "other" });
   await last;
-  assert.deepEqual(received.map(({ nonce }) => nonce), ["same", "other"]);
+  assert.deepEqual(
+    received.map(({ nonce }) => nonce),
+    ["same", "other"],
+  );
 });
 
 test("the chat passes typing notices on to the others in the room", async (t) => {
@@ -204,7 +216,7 @@ test("the chat slows down who sends too fast, and nobody else", async (t) => {
   assert.equal(other.ok, true);
 });
 
-test("the chat keeps the last hundred messages of a room", async (t) => {
+test("the chat keeps the last hundred messages of a room", async () => {
   const { Rooms } = require("../../examples/chat/rooms");
   const rooms = new Rooms([]);
   const room = rooms.open("long");

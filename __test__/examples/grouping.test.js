@@ -94,7 +94,10 @@ test("broadcasting announces a newcomer to the others only", async (t) => {
     const online = next(client, "online");
     await connected(client);
     assert.deepEqual(await online, [index + 1]);
-    assert.deepEqual(await Promise.all(others), others.map(() => [index + 1]));
+    assert.deepEqual(
+      await Promise.all(others),
+      others.map(() => [index + 1]),
+    );
   }
   const text = "A new user has joined!";
   assert.deepEqual(logs, [[text, text], [text], []]);

@@ -34,7 +34,10 @@ test("validation passes good messages on and answers bad ones with an error", as
   const bad = [undefined, null, "text", 7, [], {}, { message: 7 }, { message: "  " }];
   const errors = collect(client, "error", bad.length);
   bad.forEach((data) => client.emit("send-message", data));
-  assert.deepEqual(await errors, bad.map(() => ["Invalid message format"]));
+  assert.deepEqual(
+    await errors,
+    bad.map(() => ["Invalid message format"]),
+  );
   const message = next(client, "new-message");
   client.emit("send-message", { message: " hello " });
   assert.deepEqual(await message, [{ message: "hello" }]);

@@ -52,7 +52,10 @@ test("cluster spreads clients over its workers and joins them", async (t) => {
   await allOnline(clients, clients.length);
   const received = clients.map((client) => next(client, "message"));
   clients[0].emit("say", "to all workers");
-  assert.deepEqual(await Promise.all(received), clients.map(() => ["to all workers"]));
+  assert.deepEqual(
+    await Promise.all(received),
+    clients.map(() => ["to all workers"]),
+  );
 });
 
 eachTransport("ws-beside serves Socket.IO and ws on one port", async (t, { client: options }) => {

@@ -129,12 +129,14 @@ const ACCEPTED = [
   ["a malformed header while it is off", false, ";;;", undefined],
   [
     "an asked server promise",
-    { serverNoContextTakeover: true }, D,
+    { serverNoContextTakeover: true },
+    D,
     `${D}; server_no_context_takeover`,
   ],
   [
     "an asked client promise",
-    { clientNoContextTakeover: true }, D,
+    { clientNoContextTakeover: true },
+    D,
     `${D}; client_no_context_takeover`,
   ],
   ["an own server window", { serverMaxWindowBits: 10 }, D, `${D}; server_max_window_bits=10`],
@@ -251,7 +253,10 @@ test("messages may refer to earlier ones", async (t) => {
   assert.ok(last.length < 20, "the client does refer to them");
   client.send('425["echo"]');
   assert.equal(await deflated.text(), "435[]");
-  assert.deepEqual(client.record().log.map(([, n]) => n), [1, 2, 3]);
+  assert.deepEqual(
+    client.record().log.map(([, n]) => n),
+    [1, 2, 3],
+  );
 });
 
 test("what a message refers to may be as far back as the window", async (t) => {

@@ -14,7 +14,7 @@ const OPTIONS = { allowEIO3: true };
 /** Splits a text payload of revision 3. Lengths count UTF-16 units. */
 function split(payload) {
   const packets = [];
-  for (let at = 0; at < payload.length; ) {
+  for (let at = 0; at < payload.length;) {
     const colon = payload.indexOf(":", at);
     const length = Number(payload.slice(at, colon));
     assert.ok(Number.isInteger(length), payload);
@@ -27,7 +27,7 @@ function split(payload) {
 /** Splits a binary payload of revision 3 into strings and Buffers. */
 function splitBinary(payload) {
   const packets = [];
-  for (let at = 0; at < payload.length; ) {
+  for (let at = 0; at < payload.length;) {
     const isBinary = payload[at] === 1;
     const end = payload.indexOf(0xff, at);
     const length = Number([...payload.subarray(at + 1, end)].join(""));

@@ -119,7 +119,7 @@ test("nothing emitted around the switch is lost, doubled or reordered", async (t
   websocket.send("5");
   websocket.send('429["echo"]');
   emit();
-  for (let text = ""; text !== "439[]"; ) {
+  for (let text = ""; text !== "439[]";) {
     text = await websocket.text();
     if (text !== "439[]") keep(text);
   }
@@ -186,11 +186,10 @@ test("polling is refused once the session is upgraded", async (t) => {
     assert.equal(response.text, '{"code":3,"message":"Bad request"}');
   }
   const [{ code, context }] = server.refusals;
-  assert.deepEqual([code, context.name, context.previousTransport], [
-    3,
-    "TRANSPORT_MISMATCH",
-    "websocket",
-  ]);
+  assert.deepEqual(
+    [code, context.name, context.previousTransport],
+    [3, "TRANSPORT_MISMATCH", "websocket"],
+  );
   await websocket.echo();
 });
 
@@ -210,7 +209,7 @@ const WRONG_PROBES = {
   "a message": (websocket) => websocket.send('42["log",1]'),
   "an undecodable packet": (websocket) => websocket.send("xyz"),
   "an empty packet": (websocket) => websocket.send(""),
-  "binary": (websocket) => websocket.sendBinary("2probe"),
+  binary: (websocket) => websocket.sendBinary("2probe"),
 };
 
 for (const [title, send] of Object.entries(WRONG_PROBES)) {

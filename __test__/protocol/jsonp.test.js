@@ -58,7 +58,7 @@ for (const EIO of [3, 4]) {
 
   test(`revision ${EIO}: line separators and quotes are escaped`, async (t) => {
     const { get, record } = await open(t);
-    const text = "a\u2028b\u2029\"c\"\\ é😀\n";
+    const text = 'a\u2028b\u2029"c"\\ é😀\n';
     record.socket.emit("text", text);
     const { text: script } = await get();
     assert.ok(!/[\u2028\u2029]/.test(script));
@@ -74,7 +74,10 @@ for (const EIO of [3, 4]) {
     }
     await post('421["echo",1]');
     assert.equal(unwrap((await get()).text), wrap("431[1]"));
-    assert.deepEqual(record.log.map(([value]) => value), values);
+    assert.deepEqual(
+      record.log.map(([value]) => value),
+      values,
+    );
   });
 
   test(`revision ${EIO}: a form without the field d is taken and ignored`, async (t) => {

@@ -46,6 +46,7 @@ const VALUES = [
   ["NaN and the infinities", [NaN, Infinity, -Infinity], "null,null,null"],
   ["a function and a symbol", [() => {}, Symbol("s"), 1], "null,null,1"],
   ["keys without a value", [{ a: undefined, b: () => {}, c: Symbol("s"), d: 1 }], '{"d":1}'],
+  // eslint-disable-next-line no-sparse-arrays -- holes are what is sent
   ["holes and undefined in arrays", [[undefined, () => {}, , 1]], "[null,null,null,1]"],
   ["a symbol key", [{ [Symbol("s")]: 1, a: 2 }], '{"a":2}'],
   ["a Date", [new Date(0)], '"1970-01-01T00:00:00.000Z"'],
@@ -57,9 +58,22 @@ const VALUES = [
   ["toJSON of undefined", [{ a: { toJSON: () => undefined }, b: 1 }], '{"b":1}'],
   ["a class instance", [new Point()], '{"x":1}'],
   ["an object without a prototype", [Object.assign(Object.create(null), { a: 1 })], '{"a":1}'],
-  ["inherited keys", [Object.create({ hidden: 1 }, { own: { value: 2, enumerable: true } })],
-    '{"own":2}'],
-  ["a getter", [{ get a() { return 3; } }], '{"a":3}'],
+  [
+    "inherited keys",
+    [Object.create({ hidden: 1 }, { own: { value: 2, enumerable: true } })],
+    '{"own":2}',
+  ],
+  [
+    "a getter",
+    [
+      {
+        get a() {
+          return 3;
+        },
+      },
+    ],
+    '{"a":3}',
+  ],
   ["boxed primitives", [Object("s"), Object(1), Object(true)], '"s",1,true'],
   ["the key order of the object", [{ z: 1, a: 2, 10: 3, 9: 4 }], '{"9":4,"10":3,"z":1,"a":2}'],
   ["__proto__ as a key", [JSON.parse('{"__proto__":1}')], '{"__proto__":1}'],
@@ -133,19 +147,43 @@ const BINARY = [
   ["a Float64Array", () => [new Float64Array([1])], slot(0), [[0, 0, 0, 0, 0, 0, 0xf0, 0x3f]]],
   ["a BigInt64Array", () => [new BigInt64Array([1n])], slot(0), [[1, 0, 0, 0, 0, 0, 0, 0]]],
   ["a DataView", () => [new DataView(new Uint8Array([9, 7, 9]).buffer, 1, 1)], slot(0), [[7]]],
-  ["two in order", () => [Buffer.from("a"), Buffer.from("b")], `${slot(0)},${slot(1)}`,
-    [[97], [98]]],
+  [
+    "two in order",
+    () => [Buffer.from("a"), Buffer.from("b")],
+    `${slot(0)},${slot(1)}`,
+    [[97], [98]],
+  ],
   ["text in between", () => ["x", Buffer.from("a"), null], `"x",${slot(0)},null`, [[97]]],
-  ["binary at depth", () => [{ a: [{ b: Buffer.from("a") }], c: Buffer.from("c") }],
-    `{"a":[{"b":${slot(0)}}],"c":${slot(1)}}`, [[97], [99]]],
-  ["a Date beside binary", () => [new Date(0), Buffer.from("a")],
-    `"1970-01-01T00:00:00.000Z",${slot(0)}`, [[97]]],
-  ["undefined beside binary", () => [undefined, { u: undefined, b: Buffer.from("a") }],
-    `null,{"b":${slot(0)}}`, [[97]]],
-  ["toJSON that returns binary", () => [{ toJSON: () => ({ b: Buffer.from("j") }) }],
-    `{"b":${slot(0)}}`, [[106]]],
-  ["toJSON beside binary", () => [new Temperature(3), Buffer.from("a")],
-    `{"celsius":3},${slot(0)}`, [[97]]],
+  [
+    "binary at depth",
+    () => [{ a: [{ b: Buffer.from("a") }], c: Buffer.from("c") }],
+    `{"a":[{"b":${slot(0)}}],"c":${slot(1)}}`,
+    [[97], [99]],
+  ],
+  [
+    "a Date beside binary",
+    () => [new Date(0), Buffer.from("a")],
+    `"1970-01-01T00:00:00.000Z",${slot(0)}`,
+    [[97]],
+  ],
+  [
+    "undefined beside binary",
+    () => [undefined, { u: undefined, b: Buffer.from("a") }],
+    `null,{"b":${slot(0)}}`,
+    [[97]],
+  ],
+  [
+    "toJSON that returns binary",
+    () => [{ toJSON: () => ({ b: Buffer.from("j") }) }],
+    `{"b":${slot(0)}}`,
+    [[106]],
+  ],
+  [
+    "toJSON beside binary",
+    () => [new Temperature(3), Buffer.from("a")],
+    `{"celsius":3},${slot(0)}`,
+    [[97]],
+  ],
 ];
 
 for (const [title, make, text, attachments] of BINARY) {
@@ -220,7 +258,15 @@ for (const [title, value, error] of [
   ["a BigInt at depth", { a: [1n] }, TypeError],
   ["a circular value", circular, Error],
   ["toJSON that throws", { toJSON: () => assert.fail("thrown by toJSON") }, /thrown by toJSON/],
-  ["a getter that throws", { get a() { throw new RangeError("thrown"); } }, RangeError],
+  [
+    "a getter that throws",
+    {
+      get a() {
+        throw new RangeError("thrown");
+      },
+    },
+    RangeError,
+  ],
 ]) {
   test(`${title} makes emit throw, and nothing is sent`, async (t) => {
     const { server, client, socket } = await joined(t);

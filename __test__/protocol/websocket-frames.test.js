@@ -119,10 +119,16 @@ for (const size of [1, 2, 3, 5, 11]) {
     const frames = [];
     while (frames.length < 5) frames.push(await client.frame());
     // The pong need not wait for the application's answers.
-    const [pong] = frames.splice(frames.findIndex(({ opcode }) => opcode === OPCODE.pong), 1);
+    const [pong] = frames.splice(
+      frames.findIndex(({ opcode }) => opcode === OPCODE.pong),
+      1,
+    );
     assert.equal(pong.payload.toString(), "hi");
     const { text, binary } = OPCODE;
-    assert.deepEqual(frames.map(({ opcode }) => opcode), [text, text, binary, text]);
+    assert.deepEqual(
+      frames.map(({ opcode }) => opcode),
+      [text, text, binary, text],
+    );
     const payloads = frames.map(({ payload }) => payload);
     assert.equal(payloads[0].toString(), ANSWER);
     assert.equal(payloads[1].toString(), '461-8[{"_placeholder":true,"num":0}]');
@@ -172,7 +178,12 @@ for (const lengthBytes of [2, 8]) {
 
 test("any masking key works, zero included", async (t) => {
   const client = await joined(t);
-  for (const key of [[0, 0, 0, 0], [255, 255, 255, 255], [1, 0, 0, 0], [0, 0, 0, 9]]) {
+  for (const key of [
+    [0, 0, 0, 0],
+    [255, 255, 255, 255],
+    [1, 0, 0, 0],
+    [0, 0, 0, 9],
+  ]) {
     client.sendFrame(OPCODE.text, ECHO, { key });
     assert.equal(await client.text(), ANSWER);
   }

@@ -213,7 +213,11 @@ function typeText(ts, checker, type) {
 }
 
 function oneLine(clause) {
-  return clause.getText().replace(/\s+/g, " ").replace(/,? ([>\]])/g, "$1").replace(/< /g, "<");
+  return clause
+    .getText()
+    .replace(/\s+/g, " ")
+    .replace(/,? ([>\]])/g, "$1")
+    .replace(/< /g, "<");
 }
 
 function isFromNode(symbol) {

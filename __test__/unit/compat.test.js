@@ -22,8 +22,16 @@ const points = lines.map((line) => {
 
 test("every point has one line", () => {
   const seen = points.map(({ id }) => id);
-  assert.deepEqual(ids.filter((id) => !seen.includes(id)), [], "points without a line");
-  assert.deepEqual(seen.filter((id) => !ids.includes(id)), [], "lines without a point");
+  assert.deepEqual(
+    ids.filter((id) => !seen.includes(id)),
+    [],
+    "points without a line",
+  );
+  assert.deepEqual(
+    seen.filter((id) => !ids.includes(id)),
+    [],
+    "lines without a point",
+  );
   assert.equal(new Set(seen).size, seen.length, "a point has two lines");
 });
 

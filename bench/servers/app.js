@@ -42,13 +42,17 @@ const handlers = {
     socket.join(room);
     done();
   },
-  say: (socket, { io }) => (room, n, text) => {
-    io.to(room).emit("say", n, text);
-  },
-  e: () => (first, ...rest) => {
-    const done = rest.pop();
-    done(first, ...rest);
-  },
+  say:
+    (socket, { io }) =>
+    (room, n, text) => {
+      io.to(room).emit("say", n, text);
+    },
+  e:
+    () =>
+    (first, ...rest) => {
+      const done = rest.pop();
+      done(first, ...rest);
+    },
   move: (socket) => (n, text, done) => {
     socket.leave("r0");
     socket.join("r0");
@@ -88,7 +92,7 @@ function onMicroWebSockets() {
     announce(portOf(token), [
       "socket.io/package.json",
       "@trufflesuite/uws-js-unofficial/package.json",
-    ])
+    ]),
   );
 }
 

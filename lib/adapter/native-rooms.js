@@ -175,9 +175,7 @@ function canFanOut(adapter, opts) {
     isUnwatched(nsp.server) &&
     isPristine(adapter) &&
     nsp.sockets.size === native.connectedCount(adapter) &&
-    (opts.rooms.size > 0
-      ? mirror.agrees(adapter, opts.rooms)
-      : adapter.sids.size === mirror.ids) &&
+    (opts.rooms.size > 0 ? mirror.agrees(adapter, opts.rooms) : adapter.sids.size === mirror.ids) &&
     mirror.agrees(adapter, opts.except ?? NONE)
   );
 }

@@ -50,7 +50,7 @@ function checkOptions(options) {
     if (value !== undefined && !(Number.isInteger(value) && value >= min && value <= max)) {
       throw new RangeError(
         `the option "perMessageDeflate.${name}" must be a whole number from ${min} to ${max}, ` +
-          `not ${value}`
+          `not ${value}`,
       );
     }
   };
@@ -195,7 +195,7 @@ const UNUSED = {
     ["chunkSize", "dictionary", "finishFlush", "flush"].map((name) => [
       `zlibDeflateOptions.${name}`,
       ({ zlibDeflateOptions }) => zlibDeflateOptions?.[name],
-    ])
+    ]),
   ),
 };
 const warned = new Set();

@@ -62,7 +62,7 @@ function warnOfWsEngine() {
     process.emitWarning(
       "native transports are off because the option `wsEngine` is not the server of the `ws` " +
         "package. Leave the option out to have them.",
-      { type: "FerrioWarning", code: "FERRIO_WS_ENGINE" }
+      { type: "FerrioWarning", code: "FERRIO_WS_ENGINE" },
     );
   }
 }

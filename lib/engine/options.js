@@ -69,7 +69,9 @@ function ioThreads(asked) {
     return Math.max(1, Math.min(4, Math.floor(cores / 2)));
   }
   if (!Number.isInteger(asked) || asked < 1 || asked > 64) {
-    throw new RangeError(`the option "ioThreads" must be a whole number from 1 to 64, not ${asked}`);
+    throw new RangeError(
+      `the option "ioThreads" must be a whole number from 1 to 64, not ${asked}`,
+    );
   }
   return asked;
 }

@@ -221,10 +221,7 @@ class Polling extends Transport {
   _respond(req, res, status, kind, body) {
     switch (kind) {
       case BODY_OK:
-        res.writeHead(
-          200,
-          this.headers(req, { "Content-Type": "text/html", "Content-Length": 2 })
-        );
+        res.writeHead(200, this.headers(req, { "Content-Type": "text/html", "Content-Length": 2 }));
         res.end("ok");
         return;
       case BODY_ERROR:

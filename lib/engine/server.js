@@ -197,7 +197,7 @@ class Server extends EventEmitter {
         this.clients[req._query.sid].transport.onRequest(req);
       } else {
         this.handshake(req._query.transport, req, (code, context) =>
-          this.abortRequest(req, res, code, context)
+          this.abortRequest(req, res, code, context),
         );
       }
     };
@@ -287,8 +287,8 @@ class Server extends EventEmitter {
       delete req[kUpgrade];
       conn.attach(
         link.start(response, !transport.supportsBinary, (options) =>
-          core.openWebSocket(this._engine, open, protocol, options)
-        )
+          core.openWebSocket(this._engine, open, protocol, options),
+        ),
       );
     } else {
       const { supportsBinary, jsonp } = transport;
@@ -298,7 +298,7 @@ class Server extends EventEmitter {
         protocol,
         supportsBinary,
         jsonp,
-        this.opts.initialPacket ? [toMessage(this.opts.initialPacket)] : []
+        this.opts.initialPacket ? [toMessage(this.opts.initialPacket)] : [],
       );
       conn.attach(handle);
       transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));
@@ -395,7 +395,7 @@ class Server extends EventEmitter {
       debug("the WebSocket is accepted in JavaScript");
       req[kExtraHeaders] = headers;
       this.ws.handleUpgrade(req, socket, Buffer.from(head), (websocket) =>
-        this.onWebSocket(req, socket, websocket)
+        this.onWebSocket(req, socket, websocket),
       );
       return undefined;
     }
@@ -428,7 +428,7 @@ class Server extends EventEmitter {
       const transport = this.createTransport("websocket", req);
       delete req[kUpgrade];
       link.start(response, !transport.supportsBinary, (options) =>
-        core.probe(conn.handle, options)
+        core.probe(conn.handle, options),
       );
       conn._maybeUpgrade(transport);
     } else {
@@ -533,9 +533,7 @@ async function runAll(middlewares, req, res) {
 }
 
 function canUpgrade(conn) {
-  return (
-    conn !== undefined && conn.readyState === "open" && !conn.upgrading && !conn.upgraded
-  );
+  return conn !== undefined && conn.readyState === "open" && !conn.upgrading && !conn.upgraded;
 }
 
 function protocolOf(req) {
@@ -559,6 +557,7 @@ function endWith(socket, data) {
 
 /** A character that a header may not have: the tab is allowed, as is all from 128 on. */
 function hasInvalidCharacter(text) {
+  // eslint-disable-next-line no-control-regex -- these are the ones it looks for
   return /[\0-\b\n-\x1f\x7f]/.test(text);
 }
 

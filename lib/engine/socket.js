@@ -404,9 +404,7 @@ class Socket extends EventEmitter {
   }
 
   _isWatched() {
-    return (
-      this._writesWatched || holdsPackets(this._writeBuffer) || this.server.watchesWrites()
-    );
+    return this._writesWatched || holdsPackets(this._writeBuffer) || this.server.watchesWrites();
   }
 
   // What the core reports. Called by the dispatcher only.
@@ -594,9 +592,7 @@ class Socket extends EventEmitter {
 
   /** True when packets have to be shown as they came in. */
   _showsPackets() {
-    return (
-      this._raw || this.onPacket !== pristine.onPacket || !takesPacketsItself(this.transport)
-    );
+    return this._raw || this.onPacket !== pristine.onPacket || !takesPacketsItself(this.transport);
   }
 
   /** How many packets a close would have to wait for. */

@@ -56,9 +56,7 @@ export type Names = [
   Expect<Equal<EventNamesWithoutAck<ClientToServer>, "nothing" | "say" | "maybe">>,
   Expect<Equal<EventNamesWithoutAck<DefaultEventsMap>, string>>,
   Expect<Equal<EventNamesWithError<ServerToClient>, "failed">>,
-  Expect<
-    Equal<EventNamesWithError<DecorateAcknowledgements<ClientToServer>>, "ask" | "ping">
-  >,
+  Expect<Equal<EventNamesWithError<DecorateAcknowledgements<ClientToServer>>, "ask" | "ping">>,
   Expect<Equal<RemoveAcknowledgements<ServerToServer>, { joined: (name: string) => void }>>,
   Expect<
     Equal<
@@ -119,21 +117,14 @@ export type Decorated = [
       }
     >
   >,
-  Expect<
-    Equal<DecorateAcknowledgements<ServerToClient>["failed"], ServerToClient["failed"]>
-  >,
+  Expect<Equal<DecorateAcknowledgements<ServerToClient>["failed"], ServerToClient["failed"]>>,
   Expect<Equal<DecorateAcknowledgements<DefaultEventsMap>, DefaultEventsMap>>,
 ];
 
 export type Maps = [
   Expect<Equal<EventsMap, { [event: string]: any }>>,
   Expect<Equal<DefaultEventsMap, { [event: string]: Anything }>>,
-  Expect<
-    Equal<
-      keyof EventEmitterReservedEventsMap,
-      "newListener" | "removeListener"
-    >
-  >,
+  Expect<Equal<keyof EventEmitterReservedEventsMap, "newListener" | "removeListener">>,
   Expect<
     Equal<
       NamespaceReservedEventsMap<ClientToServer, ServerToClient, {}, Profile>["connect"],

@@ -1,12 +1,6 @@
 // The four type parameters of a server, and where each of them shows.
 
-import {
-  type BroadcastOperator,
-  Namespace,
-  type RemoteSocket,
-  Server,
-  Socket,
-} from "socket.io";
+import { type BroadcastOperator, Namespace, type RemoteSocket, Server, Socket } from "socket.io";
 import { type Equal, type Expect, expectType } from "../expect";
 import type { ClientToServer, Profile, ServerToClient, ServerToServer } from "./maps";
 

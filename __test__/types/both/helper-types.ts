@@ -49,9 +49,7 @@ type SameOverMap<M extends F.EventsMap> = [
   >,
 ];
 
-type Yes = [
-  true, true, true, true, true, true, true, true, true, true, true, true, true, true,
-];
+type Yes = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 /** One `true` for each helper that takes a tuple. */
 type SameOverTuple<T extends any[]> = [

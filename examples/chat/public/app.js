@@ -244,7 +244,12 @@ function rememberRooms() {
 function roomInAddress() {
   try {
     const name = decodeURIComponent(location.hash.slice(1));
-    return name.trim().toLowerCase().replace(/[\s_]+/g, "-") || undefined;
+    return (
+      name
+        .trim()
+        .toLowerCase()
+        .replace(/[\s_]+/g, "-") || undefined
+    );
   } catch {
     return undefined; // not something that we wrote
   }

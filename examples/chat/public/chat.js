@@ -1,7 +1,7 @@
 // The chat without its looks: the connection, the rooms and what is in them, what is still to be
 // sent. Says what changed with "change" events; view.js shows it.
 
-/* global io */
+/* global io:readonly */
 
 const ANSWER_WITHIN = 8000;
 const TYPING_LASTS = 5000;

@@ -1,0 +1,19 @@
+"use strict";
+
+// `npm run lint`: layout and likely mistakes, in JavaScript and Rust.
+
+const { step } = require("./run-step");
+
+step("Layout of JavaScript and types", "npx", ["prettier", "--check", "--log-level", "warn", "."]);
+step("JavaScript lints", "npx", ["eslint", "."]);
+step("Rust format", "cargo", ["fmt", "--check"]);
+step("Rust lints, core", "cargo", [
+  "clippy",
+  "--locked",
+  "--no-default-features",
+  "--all-targets",
+  "--",
+  "-D",
+  "warnings",
+]);
+step("Rust lints, addon", "cargo", ["clippy", "--locked", "--", "-D", "warnings"]);
