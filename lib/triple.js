@@ -1,8 +1,20 @@
 "use strict";
 
-// Names this machine as the platform packages do.
+// Names this machine as the platform packages do, and lists those that are published.
 
 const fs = require("fs");
+
+/** The platforms that have a package of their own, `@ferrio/<triple>`. */
+const PUBLISHED = [
+  "linux-x64-gnu",
+  "linux-arm64-gnu",
+  "linux-x64-musl",
+  "linux-arm64-musl",
+  "darwin-x64",
+  "darwin-arm64",
+  "win32-x64-msvc",
+  "win32-arm64-msvc",
+];
 
 /**
  * For example `linux-x64-gnu`.
@@ -17,8 +29,17 @@ function triple() {
 }
 
 function isMusl() {
-  const { header } = process.report?.getReport?.() ?? {};
-  return header ? !header.glibcVersionRuntime : fs.existsSync("/etc/alpine-release");
+  // Both tell at once. The report, which is always right, takes a while to write.
+  if (fs.existsSync("/etc/alpine-release")) {
+    return true;
+  }
+  const { arch } = process;
+  const loader = { x64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" }[arch];
+  if (loader !== undefined && fs.existsSync(loader)) {
+    return false;
+  }
+  const header = /** @type {any} */ (process.report?.getReport?.())?.header;
+  return header !== undefined && !header.glibcVersionRuntime;
 }
 
-module.exports = { triple };
+module.exports = { PUBLISHED, triple };

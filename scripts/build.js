@@ -12,8 +12,13 @@ const root = path.join(__dirname, "..");
 /** File names of the library that cargo builds, by platform. */
 const LIBRARY = { darwin: "libferrio.dylib", win32: "ferrio.dll" };
 
+/** @returns {boolean} whether Rust's build tool can be run */
+function hasCargo() {
+  return !spawnSync("cargo", ["--version"]).error;
+}
+
 function build() {
-  if (spawnSync("cargo", ["--version"]).error) {
+  if (!hasCargo()) {
     console.error(
       "ferrio is built with Rust, and `cargo` was not found. " +
         "Install Rust 1.88 or newer (https://rustup.rs), then try again.",
@@ -39,4 +44,8 @@ function build() {
   );
 }
 
-build();
+module.exports = { build, hasCargo };
+
+if (require.main === module) {
+  build();
+}
