@@ -16,6 +16,7 @@ const HELP = `ferrio ${require("../package.json").version}, the Socket.IO server
   npx ferrio build              build the native addon from the sources in this package (needs Rust)
 `;
 
+/** @param {string[]} argv */
 async function main([name, ...args]) {
   if (name === undefined || name === "help" || name === "--help") {
     process.stdout.write(HELP);

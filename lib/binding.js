@@ -5,7 +5,7 @@
 
 const { advice, locate } = require("./locate");
 
-/** @returns {typeof import("./binding")} */
+/** @returns {any} the addon: its classes are described in src/binding */
 function load() {
   const { triple, file, lookedFor } = locate();
   if (file === undefined) {
@@ -40,4 +40,6 @@ function remedy(cause, triple) {
   return `Was node_modules copied from another machine? ${advice(triple)}`;
 }
 
-module.exports = load();
+const { Core, acceptKey } = load();
+
+module.exports = { Core, acceptKey };

@@ -284,7 +284,7 @@ class Client {
     this[kDetached] = true;
     if (this[kLongWay]) {
       this[kLongWay] = false;
-      this.server._longWays--;
+      stopTheLongWay(this.server);
     }
     this[kDecoder]?.removeListener("decoded", this.ondecoded);
     clearConnectTimeout(this);
@@ -382,6 +382,10 @@ function goTheLongWay(client) {
     Object.defineProperty(client, kLongWay, { value: true, writable: true });
     client.server._longWays++;
   }
+}
+
+function stopTheLongWay(/** @type {any} */ server) {
+  server._longWays--;
 }
 
 module.exports = { Client, isPatched };

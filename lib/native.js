@@ -33,8 +33,10 @@ function isNative(conn) {
 }
 
 /** True for the encoder that the core's own encoding agrees with. */
-function isDefaultEncoder(encoder) {
-  return encoder.constructor === Encoder && encoder.encode === pristineEncode && !encoder.replacer;
+function isDefaultEncoder(/** @type {any} */ encoder) {
+  return (
+    encoder.constructor === Encoder && encoder.encode === pristineEncode && !encoder["replacer"]
+  );
 }
 
 /** True for a parser whose packets the core may decode. */
@@ -195,7 +197,10 @@ function writeEncoded(conn, encoded, opts) {
   }
 }
 
-/** Sends encoded packets to the members of rooms; to the whole namespace without any. */
+/**
+ * Sends encoded packets to the members of rooms; to the whole namespace without any.
+ * @param {{volatile?: boolean, compress?: boolean}} [flags]
+ */
 function broadcast(nsp, rooms, except, encoded, flags = {}) {
   if (debug.enabled) {
     debug("broadcasting to %d rooms of %s (%s)", rooms.length, nsp.name, encoded);
@@ -207,7 +212,10 @@ function broadcast(nsp, rooms, except, encoded, flags = {}) {
   }
 }
 
-/** The core's form of a packet's flags. */
+/**
+ * The core's form of a packet's flags.
+ * @param {{volatile?: boolean, compress?: boolean}} flags
+ */
 function flagsOf({ volatile, compress }) {
   return (volatile ? 1 : 0) | (compress === false ? 2 : 0);
 }

@@ -21,7 +21,10 @@ class ParentNamespace extends Namespace {
     this.adapter = new ChildrenAdapter(this);
   }
 
-  /** Sends an event to every client of every child. */
+  /**
+   * Sends an event to every client of every child.
+   * @returns {true}
+   */
   emit(ev, ...args) {
     for (const child of this.children) {
       child.emit(ev, ...args);

@@ -228,7 +228,7 @@ class Server extends StrictEventEmitter {
   bind(engine) {
     this.engine = engine;
     if (engine instanceof Engine) {
-      this._engines.add(engine);
+      enginesOf(this).add(engine);
     }
     this.engine.on("connection", this.onconnection.bind(this));
     return this;
@@ -433,4 +433,9 @@ async function closeNamespace(nsp) {
 function answerNotFound(req, res) {
   res.writeHead(404);
   res.end();
+}
+
+/** The native engines of a server. */
+function enginesOf(/** @type {any} */ server) {
+  return server._engines;
 }

@@ -51,6 +51,8 @@ class Socket extends StrictEventEmitter {
     this.flags = {};
     this.server = nsp.server;
     this.adapter = nsp.adapter;
+    /** @type {string} the id that others may know; also the name of a room of its own */
+    this.id = undefined;
     if (previousSession) {
       restore(this, previousSession);
     } else {
@@ -202,7 +204,7 @@ class Socket extends StrictEventEmitter {
     if (this.conn.protocol === 3) {
       this.packet({ type: PacketType.CONNECT });
     } else {
-      this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: this.pid } });
+      this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: pidOf(this) } });
     }
   }
 
@@ -283,7 +285,7 @@ class Socket extends StrictEventEmitter {
       debug("keeping the session of socket %s", this.id);
       this.adapter.persistSession({
         sid: this.id,
-        pid: this.pid,
+        pid: pidOf(this),
         rooms: [...this.rooms],
         data: this.data,
       });
@@ -435,14 +437,14 @@ class Socket extends StrictEventEmitter {
 
   /** Adds a listener for all events sent to the client, after the others. */
   onAnyOutgoing(listener) {
-    this.nsp._hasOutgoingListeners = true;
+    noteOutgoingListeners(this.nsp);
     (this._anyOutgoingListeners ||= []).push(listener);
     return this;
   }
 
   /** Adds a listener for all events sent to the client, before the others. */
   prependAnyOutgoing(listener) {
-    this.nsp._hasOutgoingListeners = true;
+    noteOutgoingListeners(this.nsp);
     (this._anyOutgoingListeners ||= []).unshift(listener);
     return this;
   }
@@ -476,8 +478,17 @@ module.exports = { Socket };
 /** Dispatching goes past `run()` while there is nothing to run and nobody has replaced it. */
 const pristineRun = Socket.prototype.run;
 
+function noteOutgoingListeners(/** @type {any} */ nsp) {
+  nsp._hasOutgoingListeners = true;
+}
+
+/** The secret by which a client finds its state again; only where states are kept. */
+function pidOf(/** @type {any} */ socket) {
+  return socket.pid;
+}
+
 /** Gives a new socket its ids. */
-function identify(socket) {
+function identify(/** @type {any} */ socket) {
   const { client, nsp } = socket;
   if (client.conn.protocol === 3) {
     // Clients of the third protocol derive the id from that of their connection.

@@ -6,6 +6,7 @@ const { step } = require("./run-step");
 
 step("Layout of JavaScript and types", "npx", ["prettier", "--check", "--log-level", "warn", "."]);
 step("JavaScript lints", "npx", ["eslint", "."]);
+step("Types of the wrapper", "npx", ["tsc", "-p", "."]);
 step("Rust format", "cargo", ["fmt", "--check"]);
 step("Rust lints, core", "cargo", [
   "clippy",

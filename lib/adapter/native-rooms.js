@@ -242,7 +242,9 @@ function socketOf(nsp, id) {
   return nsp.sockets.get(id) ?? nsp._preConnectSockets.get(id);
 }
 
-const { apply, computeExceptSids, _encode, broadcast, broadcastWithAck } = Adapter.prototype;
+const { apply, computeExceptSids, _encode, broadcast, broadcastWithAck } = /** @type {any} */ (
+  Adapter.prototype
+);
 const pristine = { apply, computeExceptSids, _encode, broadcast, broadcastWithAck };
 
 onReplace(Socket.prototype, "notifyOutgoingListeners", (socket) => {
@@ -253,6 +255,7 @@ const pristineNotify = Socket.prototype.notifyOutgoingListeners;
 
 const NONE = [];
 const NO_FLAGS = {};
+/** @type {any} a symbol */
 const kMirror = Symbol("native rooms");
 
 module.exports = { withNativeRooms };

@@ -9,7 +9,7 @@ const { core, links, ref, unref } = require("../dispatch");
 
 class Link {
   /**
-   * @param {import("stream").Duplex} socket the stream of an upgrade request
+   * @param {import("net").Socket} socket the stream, in truth any Duplex of an upgrade request
    * @param {Buffer} head what was read behind the request
    * @param {import("./deflate").Agreement} [deflate] what was agreed on about compression
    */

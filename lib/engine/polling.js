@@ -231,7 +231,12 @@ class Polling extends Transport {
     }
   }
 
-  /** Writes the response, compressed if that is worth it. Calls back when it is on its way. */
+  /**
+   * Writes the response, compressed if that is worth it. Calls back when it is on its way.
+   * @param {string|Buffer} body
+   * @param {{compress?: boolean}} options
+   * @param {() => void} callback
+   */
   doWrite(body, { compress }, callback) {
     const { req, res } = this;
     const isText = typeof body === "string";

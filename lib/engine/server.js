@@ -263,6 +263,7 @@ class Server extends EventEmitter {
       return undefined;
     }
     debug('handshaking client "%s" over %s, protocol %d', id, transportName, protocol);
+    /** @type {any} one of ours, or of npm's engine.io */
     let transport;
     try {
       transport = this.createTransport(transportName, req);
@@ -270,7 +271,7 @@ class Server extends EventEmitter {
       debug('error handshaking to transport "%s"', transportName);
       return refuse(errors.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
     }
-    if (!(transport instanceof Transport)) {
+    if (!isNative(transport)) {
       return this._adopt(id, transport, req, protocol);
     }
     const conn = new Socket(id, this, transport, req, protocol);
@@ -577,3 +578,11 @@ const pristine = {
 };
 
 module.exports = { Server };
+
+/**
+ * True for a transport that runs in the core.
+ * @returns {boolean}
+ */
+function isNative(transport) {
+  return transport instanceof Transport;
+}

@@ -34,6 +34,7 @@ class Socket extends EventEmitter {
     this.protocol = protocol;
     /** The peer's address, as it was at the handshake. */
     this.remoteAddress = req.connection?.remoteAddress;
+    /** @type {any} the handle of the transport in use */
     this.transport = transport;
     this.upgrading = false;
     this.upgraded = false;
@@ -606,6 +607,7 @@ class Socket extends EventEmitter {
     return this._writtenIn === currentTick() ? this._written.slice(1) : [];
   }
 
+  /** @param {{type: string, data?: any, options: any}} packet */
   _handOver({ type, data, options }) {
     if (this.handle === -1) {
       return;

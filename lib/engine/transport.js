@@ -38,7 +38,7 @@ class Transport extends EventEmitter {
   }
 
   set readyState(state) {
-    debug("%s of %s: readyState %s -> %s", this.name, this.sid, this._readyState, state);
+    debug("%s of %s: readyState %s -> %s", nameOf(this), this.sid, this._readyState, state);
     this._readyState = state;
   }
 
@@ -94,7 +94,7 @@ class Transport extends EventEmitter {
       return;
     }
     this.readyState = "closing";
-    this.doClose(fn || noop);
+    /** @type {any} */ (this).doClose(fn || noop);
   }
 
   /**
@@ -139,8 +139,17 @@ function takesPacketsItself(transport) {
   return transport.onPacket === onPacket && transport.listenerCount("packet") === 0;
 }
 
-/** The error that a broken transport is reported with. */
+/** Each transport has its own `name`. */
+function nameOf(/** @type {any} */ transport) {
+  return transport.name;
+}
+
+/**
+ * The error that a broken transport is reported with.
+ * @returns {Error & {type?: string, description?: any}}
+ */
 function transportError(message, description) {
+  /** @type {any} */
   const err = new Error(message);
   err.type = "TransportError";
   err.description = description;
