@@ -22,6 +22,8 @@ const sendEvent = core.sendEventFunction();
 const connections = new Map();
 /** Streams by their link number. */
 const links = new Map();
+/** Native listeners by number. */
+const acceptors = new Map();
 /** Polling requests that wait for their answer, by number. */
 const requests = new Map();
 
@@ -46,6 +48,10 @@ const PROBE_FAILED = 14;
 const BLOCKED = 15;
 const SEND_DUE = 17;
 const CONTROL_FRAME = 16;
+const ACCEPTED = 18;
+const PROBING = 19;
+const PASSED = 20;
+const UNLISTENED = 21;
 
 /** Kinds of polling answers that bring no extra. */
 const BODY_NONE = 0;
@@ -88,7 +94,7 @@ function drain() {
     resting = true;
     setImmediate(endRest);
   }
-  batches.push({ records, extras, at: 0, extra: 0, conn: undefined });
+  batches.push({ records, extras, at: 0, extra: 0, session: -1, conn: undefined });
   if (batches.length === 1) {
     step();
   }
@@ -151,7 +157,8 @@ function rethrow(err) {
 function deliverChunk(batch) {
   const { records } = batch;
   if (records[batch.at] < 0) {
-    batch.conn = connections.get(-records[batch.at++] - 1);
+    batch.session = -records[batch.at++] - 1;
+    batch.conn = connections.get(batch.session);
   }
   const { conn } = batch;
   let wave = null;
@@ -175,6 +182,11 @@ function deliverChunk(batch) {
     }
     if (busy && kind === CLOSED && conn !== undefined && conn.closesLate(records[batch.at + 1])) {
       // The peer has said something and left: it is heard first.
+      return true;
+    }
+    if (kind === ACCEPTED) {
+      // What follows is for the connection that this one makes known, and comes in another chunk.
+      accept(batch);
       return true;
     }
     busy = handle(takeRecord(batch), conn) || busy;
@@ -205,7 +217,7 @@ function takeDecoded(batch) {
 }
 
 /** How many fields a record of each kind has, besides its kind, and how many extras. */
-const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1, 1, 1];
+const FIELDS = [4, 4, 0, 0, 2, 0, 1, 0, 0, 1, 3, 1, 1, 1, 1, 1, 1, 1, 10, 7, 1, 1];
 const EXTRAS = { [RAW_TEXT]: 1, [RAW_BINARY]: 1, [BRIDGE_WRITE]: 1, [CONTROL_FRAME]: 1 };
 
 /**
@@ -253,6 +265,17 @@ function handle({ kind, fields, extra }, conn) {
     case BLOCKED:
       conn?.onBlocked(fields[0]);
       return false;
+    case PROBING:
+      if (conn !== undefined) {
+        acceptors.get(fields[1])?.onProbing(conn, fields[0], fields.slice(2));
+      }
+      return true;
+    case PASSED:
+      acceptors.get(fields[0])?.onPassed(fields[0]);
+      return true;
+    case UNLISTENED:
+      acceptors.get(fields[0])?.onUnlistened(fields[0]);
+      return true;
   }
   if (conn === undefined) {
     return false;
@@ -290,6 +313,12 @@ function handle({ kind, fields, extra }, conn) {
   return true;
 }
 
+/** Makes the connection of an ACCEPTED record known. */
+function accept(batch) {
+  const { fields } = takeRecord(batch);
+  acceptors.get(fields[4])?.onAccepted(batch.session, fields);
+}
+
 function respond([id, status, bodyKind, code], body) {
   const request = requests.get(id);
   if (request !== undefined) {
@@ -301,7 +330,8 @@ function respond([id, status, bodyKind, code], body) {
 /** Registers a polling request; `respond(status, bodyKind, body)` is called once. */
 function addRequest(request) {
   const id = nextRequest;
-  nextRequest = (nextRequest + 1) >>> 0;
+  // The numbers from 2^31 on are the listener's.
+  nextRequest = (nextRequest + 1) & 0x7fffffff;
   requests.set(id, request);
   return id;
 }
@@ -384,6 +414,7 @@ function onWakeAtExit() {
 const EXIT_FLUSH_LIMIT = 500;
 
 module.exports = {
+  acceptors,
   addRequest,
   connections,
   core,

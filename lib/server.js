@@ -13,6 +13,7 @@ const { defaultAdapter } = require("./adapter");
 const { Client } = require("./client");
 const { CLIENT_FILES, sendFile, serveFile } = require("./client-files");
 const { Server: Engine, attach: attachEngine } = require("./engine");
+const { markAsOurs } = require("./engine/policy");
 const { attachApp } = require("./uws");
 const { StrictEventEmitter } = require("./events");
 const { Namespace } = require("./namespace");
@@ -196,7 +197,7 @@ class Server extends StrictEventEmitter {
     debug("attaching the handler that serves the client");
     const listeners = srv.listeners("request");
     srv.removeAllListeners("request");
-    srv.on("request", (req, res) => {
+    const onRequest = (req, res) => {
       const filename = req.url.startsWith(this._path) && this.extractFilename(req.url);
       if (!CLIENT_FILES.has(filename)) {
         for (const listener of listeners) {
@@ -207,7 +208,8 @@ class Server extends StrictEventEmitter {
       } else {
         this.serve(filename, req, res);
       }
-    });
+    };
+    srv.on("request", markAsOurs(onRequest));
   }
 
   /** Answers a request for a file of the browser bundles. */

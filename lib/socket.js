@@ -59,15 +59,13 @@ class Socket extends StrictEventEmitter {
       identify(this);
     }
     /** How the connection began. */
-    this.handshake = this.buildHandshake(auth);
+    describeHandshake(this, auth);
     // Without any listener an "error" event would throw and end the process.
     this.on("error", noop);
   }
 
   /** Describes how the connection began. */
-  buildHandshake(auth) {
-    const { request } = this;
-    const issued = Date.now();
+  buildHandshake(auth, issued = Date.now(), { request } = this) {
     return {
       headers: request?.headers || {},
       time: new Date(issued).toString(),
@@ -474,6 +472,39 @@ class Socket extends StrictEventEmitter {
 }
 
 module.exports = { Socket };
+
+const { buildHandshake } = Socket.prototype;
+/** What the description of a handshake is made of when it is first read. */
+const kOrigin = Symbol("origin");
+
+/** Sets `socket.handshake`, or has it made when it is first read if that takes making the request. */
+function describeHandshake(socket, auth) {
+  const { origin } = socket.conn;
+  if (origin === undefined || socket.buildHandshake !== buildHandshake) {
+    socket.handshake = socket.buildHandshake(auth);
+    return;
+  }
+  Object.defineProperty(socket, kOrigin, {
+    value: { auth, origin, issued: Date.now() },
+    configurable: true,
+  });
+  Object.defineProperty(socket, "handshake", LAZY_HANDSHAKE);
+}
+
+/** The same functions for all sockets, so that these keep one shape. */
+const LAZY_HANDSHAKE = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    const { auth, origin, issued } = this[kOrigin];
+    this.handshake = this.buildHandshake(auth, issued, origin);
+    return this.handshake;
+  },
+  set(value) {
+    const handshake = { value, configurable: true, enumerable: true, writable: true };
+    Object.defineProperty(this, "handshake", handshake);
+  },
+};
 
 /** Dispatching goes past `run()` while there is nothing to run and nobody has replaced it. */
 const pristineRun = Socket.prototype.run;

@@ -24,11 +24,15 @@
 //! | 15 | bytes | the peer takes no more: so many bytes wait; 0 when all were written again |
 //! | 16 | opcode (takes a binary extra) | a control frame (watched sessions only) |
 //! | 17 | type | a ping or pong is due that JavaScript wants to send itself |
+//! | 18 | engine, sid, transport, link, acceptor, addresses, head | the listener has opened this session; transport: 0 polling, 1 WebSocket; addresses: the peer's, its port, our own, its port; head: of the request, as Latin-1 |
+//! | 19 | link, acceptor, addresses, head | the listener has a WebSocket that probes this session |
+//! | 20 | acceptor | connections wait to be taken by the owner of the HTTP server |
+//! | 21 | acceptor | the listener is closed, and all that it served over HTTP is gone |
 //!
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -103,6 +107,28 @@ pub enum Body {
     /// `{"code":..,"message":..}` with this Engine.IO error code.
     Refused(u8),
 }
+
+/// The answer to a polling request that the listener has read.
+#[derive(Debug)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Its body.
+    pub body: Body,
+}
+
+/// True for the number of a request that the listener has read: JavaScript's have no such bit.
+pub fn is_listeners(request: u32) -> bool {
+    request & LISTENERS != 0
+}
+
+/// A number for a request that the listener has read.
+pub fn next_request() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    LISTENERS | NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+const LISTENERS: u32 = 1 << 31;
 
 /// Events on their way to JavaScript. See the module's table for the format.
 #[derive(Debug)]
@@ -252,6 +278,34 @@ impl EventBatch {
         self.number(bytes);
     }
 
+    /// The listener has opened this session. What follows belongs to another chunk, so that the
+    /// session is known by then. `details` are the fields in JSON.
+    pub fn accepted(&mut self, session: u32, details: &str) {
+        self.record(session, "18,");
+        self.text.push_str(details);
+        self.text.push(',');
+        self.end_chunk();
+    }
+
+    /// A WebSocket that the listener has accepted probes this session.
+    pub fn probing(&mut self, session: u32, link: u32, details: &str) {
+        self.link_record(session, "19,", link);
+        self.text.push_str(details);
+        self.text.push(',');
+    }
+
+    /// The listener has connections that are not its own.
+    pub fn passed(&mut self, acceptor: u32) {
+        let session = NO_SESSION;
+        self.link_record(session, "20,", acceptor);
+    }
+
+    /// The listener has closed.
+    pub fn unlistened(&mut self, acceptor: u32) {
+        let session = NO_SESSION;
+        self.link_record(session, "21,", acceptor);
+    }
+
     /// A heartbeat packet is due, and JavaScript wants to see it pass.
     pub fn send_due(&mut self, session: u32, number: u8) {
         self.record(session, "17,");
@@ -325,6 +379,8 @@ impl Default for EventBatch {
 }
 
 const NO_CHUNK: u32 = u32::MAX;
+/// Stands for the session in records that are about none. No handle is that large.
+const NO_SESSION: u32 = (1 << 31) - 2;
 
 /// Where a JavaScript environment receives its batches. Shards push; the environment drains.
 ///

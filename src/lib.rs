@@ -1,6 +1,6 @@
 //! The engine of ferrio, in layers; each names only those after it:
 //!
-//! `binding` (N-API) → `shard` (I/O threads, rooms, fan-out) → `session` (one Engine.IO
+//! `binding` (N-API) → `server` (the native listener) → `shard` (I/O threads, rooms, fan-out) → `session` (one Engine.IO
 //! connection) → `transport` (WebSocket, polling, streams) → `proto` (pure codecs).
 //! `config` and `event` are leaves that every layer may use.
 
@@ -9,6 +9,8 @@ pub mod binding;
 pub mod config;
 pub mod event;
 pub mod proto;
+#[cfg(target_os = "linux")]
+pub mod server;
 pub mod session;
 pub mod shard;
 pub mod transport;

@@ -17,4 +17,7 @@ const target = isReference ? require("socket.io") : require("../..");
 /** The engine below it, with the exports of the engine.io package. */
 const engine = isReference ? require("engine.io") : require("../../lib/engine");
 
-module.exports = { engine, target, isReference, name };
+/** True when the native listener accepts the connections of all servers under test. */
+const isNativelyAccepted = !isReference && process.env.FERRIO_ACCEPTOR === "native";
+
+module.exports = { engine, target, isNativelyAccepted, isReference, name };

@@ -3,13 +3,18 @@
 // Hooks the engine into an http server, beside whatever else the server does.
 
 const debug = require("debug")("engine");
+const { acceptNatively, acceptorOf } = require("./acceptor");
+const { markAsOurs } = require("./policy");
 
 /**
  * @param {import("./server").Server} engine
  * @param {import("http").Server} httpServer
- * @param {object} [options] `path`, `addTrailingSlash`, `destroyUpgrade`, `destroyUpgradeTimeout`
+ * @param {object} [options] `path`, `addTrailingSlash`, `destroyUpgrade`, `destroyUpgradeTimeout`,
+ *   `acceptor`
+ * @param {object} pristine the methods of the engine's class, to tell whether some were replaced
  */
-function attach(engine, httpServer, options = {}) {
+function attach(engine, httpServer, options = {}, pristine) {
+  const isNative = acceptorOf(options.acceptor) === "native";
   const path = engine._computePath(options);
   const destroyTimeout = options.destroyUpgradeTimeout || 1000;
   const concerns = (req) => req.url.startsWith(path);
@@ -19,7 +24,7 @@ function attach(engine, httpServer, options = {}) {
   httpServer.removeAllListeners("request");
   httpServer.on("close", () => engine.close());
   httpServer.on("listening", () => engine.init());
-  httpServer.on("request", (req, res) => {
+  const onRequest = (req, res) => {
     if (concerns(req)) {
       debug('intercepting request for path "%s"', path);
       engine.handleRequest(req, res);
@@ -28,24 +33,27 @@ function attach(engine, httpServer, options = {}) {
     for (const listener of others) {
       listener.call(httpServer, req, res);
     }
-  });
-
-  if (!engine.opts.transports.includes("websocket")) {
-    return;
+  };
+  httpServer.on("request", markAsOurs(onRequest));
+  if (engine.opts.transports.includes("websocket")) {
+    const onUpgrade = (req, socket, head) => {
+      if (concerns(req)) {
+        engine.handleUpgrade(req, socket, head);
+      } else if (options.destroyUpgrade !== false) {
+        // Another listener may want it. If none has answered after a while, nobody does.
+        setTimeout(() => {
+          if (socket.writable && socket.bytesWritten <= 0) {
+            socket.on("error", (err) => debug("error while destroying upgrade: %s", err.message));
+            socket.end();
+          }
+        }, destroyTimeout);
+      }
+    };
+    httpServer.on("upgrade", markAsOurs(onUpgrade));
   }
-  httpServer.on("upgrade", (req, socket, head) => {
-    if (concerns(req)) {
-      engine.handleUpgrade(req, socket, head);
-    } else if (options.destroyUpgrade !== false) {
-      // Another listener may want it. If none has answered after a while, nobody does.
-      setTimeout(() => {
-        if (socket.writable && socket.bytesWritten <= 0) {
-          socket.on("error", (err) => debug("error while destroying upgrade: %s", err.message));
-          socket.end();
-        }
-      }, destroyTimeout);
-    }
-  });
+  if (isNative) {
+    acceptNatively(engine, httpServer, path, pristine, options.acceptor !== undefined);
+  }
 }
 
 module.exports = { attach };

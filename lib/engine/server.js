@@ -6,14 +6,17 @@
 const { EventEmitter } = require("events");
 const debug = require("debug")("engine");
 const cookie = require("cookie");
-const { core } = require("../dispatch");
+const { connections, core } = require("../dispatch");
 const { createIdGenerator } = require("../base64id");
+const { onReplace } = require("../overrides");
 const { attach } = require("./attach");
 const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
 const { Link } = require("./link");
 const { engineIo, ws } = require("./foreign");
+const { METHODS } = require("./policy");
+const { AcceptedPolling } = require("./accepted-polling");
 const { Polling, polling } = require("./polling");
 const { Socket } = require("./socket");
 const { Transport, toMessage } = require("./transport");
@@ -31,6 +34,10 @@ class Server extends EventEmitter {
     this.clients = {};
     this.clientsCount = 0;
     this.middlewares = [];
+    /** The one that the option `cors` stands for. */
+    this.corsMiddleware = undefined;
+    /** Called when something that has a say in requests may have changed. */
+    this.onPolicyChange = noop;
     /** Connections whose writes somebody watches: broadcasts go past them one by one. */
     this.writeWatchers = 0;
     this._ws = undefined;
@@ -38,7 +45,8 @@ class Server extends EventEmitter {
     this.opts = defineOptions(opts, (ioThreads) => core.createEngine(ioThreads));
     this._engine = this.opts[defineOptions.engine];
     if (this.opts.cors) {
-      this.use(require("cors")(this.opts.cors));
+      this.corsMiddleware = require("cors")(this.opts.cors);
+      this.use(this.corsMiddleware);
     }
     this.init();
   }
@@ -46,9 +54,26 @@ class Server extends EventEmitter {
   static errors = errors;
   static errorMessages = errorMessages;
 
+  on(event, listener) {
+    return this.addListener(event, listener);
+  }
+
+  addListener(event, listener) {
+    super.addListener(event, listener);
+    this.onPolicyChange();
+    return this;
+  }
+
+  prependListener(event, listener) {
+    super.prependListener(event, listener);
+    this.onPolicyChange();
+    return this;
+  }
+
   /** Prepares for WebSocket connections; again when the http server listens again. */
   init() {
     this._closed = false;
+    this.onPolicyChange();
     if (this._ws !== undefined && !this._wsReplaced) {
       this._ws.close();
       this._ws = undefined;
@@ -59,6 +84,7 @@ class Server extends EventEmitter {
   cleanup() {
     debug("no more WebSockets are accepted");
     this._closed = true;
+    this.onPolicyChange();
     this._ws?.close();
   }
 
@@ -76,11 +102,12 @@ class Server extends EventEmitter {
   set ws(server) {
     this._ws = server;
     this._wsReplaced = true;
+    this.onPolicyChange();
   }
 
   /** Serves the requests of an http server that concern the engine. */
   attach(httpServer, options) {
-    attach(this, httpServer, options);
+    attach(this, httpServer, options, pristine);
   }
 
   /**
@@ -89,6 +116,7 @@ class Server extends EventEmitter {
    */
   use(fn) {
     this.middlewares.push(fn);
+    this.onPolicyChange();
   }
 
   /** Transports that a client on `transport` may upgrade to. */
@@ -163,6 +191,11 @@ class Server extends EventEmitter {
   _verifyKnown(req, upgrade, fn) {
     const { transport, sid } = req._query;
     const conn = Object.hasOwn(this.clients, sid) ? this.clients[sid] : undefined;
+    if (!conn && this._isNews(sid)) {
+      debug('"%s" was opened by the native listener a moment ago', sid);
+      setImmediate(() => this._verifyKnown(req, upgrade, fn));
+      return undefined;
+    }
     if (!conn) {
       debug('unknown sid "%s"', sid);
       return fn(errors.UNKNOWN_SID, { sid });
@@ -181,6 +214,12 @@ class Server extends EventEmitter {
       });
     }
     return fn();
+  }
+
+  /** True for a sid that the native listener has given out and JavaScript has not heard of. */
+  _isNews(sid) {
+    const handle = core.findSession?.(this._engine, `${sid}`);
+    return typeof handle === "number" && !connections.has(handle);
   }
 
   /** Serves an HTTP request. */
@@ -441,6 +480,40 @@ class Server extends EventEmitter {
     return undefined;
   }
 
+  /** Takes a connection that the native listener has opened over WebSocket. */
+  acceptWebSocket(handle, sid, link) {
+    debug('handshaking client "%s" over websocket, done by the native listener', sid);
+    const transport = this._acceptedTransport(link, undefined);
+    const conn = new Socket(sid, this, transport, link.origin, 4);
+    conn.attach(handle);
+    this._register(conn);
+  }
+
+  /** Takes a connection that the native listener has opened over polling. */
+  acceptPolling(handle, sid, origin) {
+    debug('handshaking client "%s" over polling, done by the native listener', sid);
+    const transport = new AcceptedPolling(ACCEPTED_REQUEST, this);
+    transport.maxHttpBufferSize = this.opts.maxHttpBufferSize;
+    transport.httpCompression = this.opts.httpCompression;
+    const conn = new Socket(sid, this, transport, origin, 4);
+    conn.attach(handle);
+    transport.on("headers", (headers, req) => this._onHeaders(headers, req, sid));
+    this._register(conn);
+  }
+
+  /** Takes a WebSocket that the native listener lets probe a connection. */
+  acceptProbe(conn, link) {
+    conn._maybeUpgrade(this._acceptedTransport(link, conn.id));
+  }
+
+  _acceptedTransport(link, sid) {
+    const transport = new WebSocket(ACCEPTED_REQUEST, link, "");
+    transport.sid = sid;
+    transport.perMessageDeflate = this.opts.perMessageDeflate;
+    link.transport = transport;
+    return transport;
+  }
+
   /** Runs a connection whose transport is not native by the classes of `engine.io`. */
   _adopt(id, transport, req, protocol) {
     debug('client "%s" is run in JavaScript', id);
@@ -566,16 +639,19 @@ function noop() {}
 
 const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
+/** What transports read of their request, where the native listener has read it. */
+const ACCEPTED_REQUEST = Object.freeze({ _query: Object.freeze({ EIO: "4" }) });
 /** What an upgrade request brings to its transport. */
 const kUpgrade = Symbol("upgrade");
 
 /** Headers of middlewares, until the WebSocket server asks for them. */
 const kExtraHeaders = Symbol("extra headers");
-/** What the native way stands for. */
-const pristine = {
-  createTransport: Server.prototype.createTransport,
-  onWebSocket: Server.prototype.onWebSocket,
-};
+/** What the native ways stand for. */
+const pristine = Object.fromEntries(METHODS.map((name) => [name, Server.prototype[name]]));
+
+for (const name of METHODS) {
+  onReplace(Server.prototype, name, (engine) => engine.onPolicyChange());
+}
 
 module.exports = { Server };
 

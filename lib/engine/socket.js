@@ -10,6 +10,7 @@ const debug = require("debug")("engine:socket");
 const { onReplace } = require("../overrides");
 const { connections, core, currentTick, ref, touchTick, unref } = require("../dispatch");
 const { PACKET_TYPES, takesPacketsItself, toMessage, transportError } = require("./transport");
+const { Origin } = require("./accepted");
 const { dropViews, holdsPackets, showWaiting } = require("./waiting");
 
 /** Events that show packets as they came in: the core stops decoding for them. */
@@ -29,8 +30,7 @@ class Socket extends EventEmitter {
     super();
     this.id = id;
     this.server = server;
-    /** The first HTTP request; may be set to null to save memory. */
-    this.request = req;
+    this._request = req;
     this.protocol = protocol;
     /** The peer's address, as it was at the handshake. */
     this.remoteAddress = req.connection?.remoteAddress;
@@ -64,6 +64,20 @@ class Socket extends EventEmitter {
     // core has brought the news.
     this._context = new AsyncResource("FERRIOCONNECTION", { requireManualDestroy: true });
     transport.conn = this;
+  }
+
+  /** The first HTTP request; may be set to null to save memory. */
+  get request() {
+    return this._request instanceof Origin ? this._request.request : this._request;
+  }
+
+  set request(req) {
+    this._request = req;
+  }
+
+  /** The request while nobody has asked for it, if the native listener has read it. */
+  get origin() {
+    return this._request instanceof Origin ? this._request : undefined;
   }
 
   get readyState() {

@@ -20,10 +20,9 @@ class WebSocket extends Transport {
     this.perMessageDeflate = null;
     this._subprotocol = subprotocol;
     this._view = undefined;
-    Object.defineProperty(req, "websocket", {
-      configurable: true,
-      get: () => this.socket,
-    });
+    if (!Object.isFrozen(req)) {
+      Object.defineProperty(req, "websocket", { configurable: true, get: () => this.socket });
+    }
   }
 
   get name() {

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use napi::bindgen_prelude::*;
@@ -21,25 +20,30 @@ use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
 use crate::session::{Identity, PortId};
 use crate::shard::{
-    Answer, Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, RoomId, SessionRef, Start,
-    Upgrade,
+    Answer, Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, Registry, RoomId,
+    SessionRef, Start, Upgrade, next_link,
 };
 use crate::transport::{Packet, Polling};
 
 /// The engine as JavaScript holds it. Sessions are named by small integers ("handles").
 #[napi]
 pub struct Core {
-    port: Arc<Port>,
-    port_id: PortId,
-    engines: HashMap<u32, Engine>,
+    pub(super) port: Arc<Port>,
+    pub(super) port_id: PortId,
+    pub(super) engines: HashMap<u32, Engine>,
     next_engine: u32,
     namespaces: HashMap<u32, Arc<str>>,
+    /// The listeners of this environment by number.
+    #[cfg(target_os = "linux")]
+    pub(super) acceptors: HashMap<u32, Arc<crate::server::Acceptor>>,
     tick: Rc<Cell<u32>>,
 }
 
-struct Engine {
-    config: Arc<EngineConfig>,
-    shards: usize,
+pub(super) struct Engine {
+    pub(super) config: Arc<EngineConfig>,
+    pub(super) shards: usize,
+    /// Sessions that the listener has opened.
+    pub(super) registry: Arc<Registry>,
 }
 
 /// What a handshake over polling is answered with.
@@ -109,6 +113,8 @@ impl Core {
             engines: HashMap::new(),
             next_engine: 0,
             namespaces: HashMap::new(),
+            #[cfg(target_os = "linux")]
+            acceptors: HashMap::new(),
             tick: Rc::new(Cell::new(1)),
         })
     }
@@ -119,7 +125,8 @@ impl Core {
         let id = self.next_engine;
         self.next_engine += 1;
         let config = Arc::new(EngineConfig::new());
-        self.engines.insert(id, Engine { config, shards: io_threads as usize });
+        let registry = Arc::new(Registry::default());
+        self.engines.insert(id, Engine { config, shards: io_threads as usize, registry });
         id
     }
 
@@ -163,8 +170,7 @@ impl Core {
     /// A name for a stream, unique in the process.
     #[napi]
     pub fn link(&self) -> u32 {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        NEXT.fetch_add(1, Ordering::Relaxed)
+        next_link()
     }
 
     /// Starts a session on polling. `first` are the messages that follow the open packet in the
@@ -494,12 +500,12 @@ impl Core {
             config: engine.config.clone(),
             revision: revision_of(revision),
         };
-        let open = Open { identity, open, start };
+        let open = Open { identity, open, start, accepted: None };
         Pool::global().send(session.shard, Command::Open(Box::new(open)));
         Ok(handle)
     }
 
-    fn send(&self, handle: u32, make: impl FnOnce(u32) -> Command) {
+    pub(super) fn send(&self, handle: u32, make: impl FnOnce(u32) -> Command) {
         let session = SessionRef::from_handle(handle);
         Pool::global().send(session.shard, make(session.key));
     }
@@ -548,6 +554,10 @@ fn flagged(packets: Group, flags: u32) -> Group {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        for acceptor in self.acceptors.values() {
+            acceptor.close(true);
+        }
         Pool::global().remove_port(self.port_id);
     }
 }

@@ -1,6 +1,8 @@
 //! The only module that knows N-API. It converts arguments to commands and batches to values; it
 //! decides nothing.
 
+#[cfg(target_os = "linux")]
+mod acceptor;
 mod core;
 mod fast;
 mod text;

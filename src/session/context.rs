@@ -10,11 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 #[cfg(unix)]
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::event::{EventBatch, Port};
+use crate::event::{EventBatch, Port, Response};
 use crate::transport::{Codec, WebSocket};
 
 /// Index of a port within its shard.
@@ -35,6 +37,8 @@ pub struct Context {
     pub codec: Codec,
     /// A timer was set that is due before all others: the loop has to wait less.
     pub hurry: bool,
+    /// Where the answers to requests go that the listener has read.
+    pub replies: FxHashMap<u32, oneshot::Sender<Response>>,
     start: Instant,
     timers: BinaryHeap<Reverse<(Instant, u32, TimerKind)>>,
     ports: Vec<Option<PortSlot>>,
@@ -96,6 +100,7 @@ impl Context {
             tasks: Vec::new(),
             codec: Codec::default(),
             hurry: false,
+            replies: FxHashMap::default(),
             start: now,
             timers: BinaryHeap::new(),
             ports: Vec::new(),

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::config::{self, EngineConfig};
-use crate::event::{Body, CloseReason};
+use crate::event::{Body, CloseReason, Response, is_listeners};
 use crate::proto::engine::{self, PacketType, Revision};
 use crate::proto::frame::{self, Message, OpCode};
 use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
@@ -51,6 +51,8 @@ pub struct Session {
     notify_drain: bool,
     /// The JavaScript tick of the last write: a volatile packet of the same tick is dropped.
     last_tick: u32,
+    /// JavaScript wants to see the requests of polling.
+    leaves_requests: bool,
     /// Its stream is not read because JavaScript is behind.
     paused: bool,
     /// When the deferred close of a polling session is given up.
@@ -117,6 +119,7 @@ impl Session {
             dirty: false,
             notify_drain: false,
             last_tick: 0,
+            leaves_requests: false,
             paused: false,
             close_deadline: None,
         }
@@ -140,6 +143,36 @@ impl Session {
     /// Notes whether the stream is read.
     pub fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
+    }
+
+    /// Leaves pings and pongs to JavaScript, or takes them back. JavaScript has to see the GETs then.
+    pub fn set_watched(&mut self, ctx: &mut Context, watched: bool) {
+        self.inbound.set_watched(watched);
+        if watched {
+            self.leave_requests(ctx);
+        }
+    }
+
+    /// Leaves requests of polling to JavaScript from now on: the GET that it has not seen is
+    /// answered, and the client's next one goes there.
+    pub fn leave_requests(&mut self, ctx: &mut Context) {
+        self.leaves_requests = true;
+        if matches!(&self.transport, Transport::Polling(Polling { pending: Some(request), .. })
+                if is_listeners(*request))
+        {
+            self.send_noop(ctx);
+        }
+    }
+
+    /// True while requests that the listener has read can be served: on polling, and nobody in
+    /// JavaScript wants to see them.
+    pub fn takes_requests(&self) -> bool {
+        matches!(self.transport, Transport::Polling(_)) && !self.leaves_requests
+    }
+
+    /// True while a WebSocket may probe.
+    pub fn takes_probe(&self) -> bool {
+        self.state == State::Open && self.probe.is_none() && self.takes_requests()
     }
 
     /// Bytes a message may have.
@@ -663,6 +696,13 @@ impl Session {
     }
 
     fn respond(&self, ctx: &mut Context, request: u32, status: u16, body: Body) {
+        if is_listeners(request) {
+            if let Some(reply) = ctx.replies.remove(&request) {
+                // A connection that is gone needs no answer.
+                let _ = reply.send(Response { status, body });
+            }
+            return;
+        }
         ctx.events(self.inbound.port).response(self.inbound.handle, request, status, body);
     }
 

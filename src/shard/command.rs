@@ -13,6 +13,7 @@ use crate::proto::deflate::Agreement;
 use crate::session::{Identity, PortId};
 use crate::transport::Packet;
 
+use super::call::{Accepted, Call};
 use super::rooms::RoomId;
 
 /// One request to a shard. `key` is a session's slot on that shard, `ordinal` one of its sockets,
@@ -66,6 +67,8 @@ pub enum Command {
     SetRaw { key: u32, raw: bool },
     /// Leave pings and pongs to JavaScript, or take them back.
     SetWatched { key: u32, watched: bool },
+    /// Leave requests to JavaScript that the listener has read.
+    LeaveRequests { key: u32 },
     /// Report once when everything is written.
     NotifyDrain { key: u32 },
     /// JavaScript has heard that the session is closed; its slot is free.
@@ -78,6 +81,10 @@ pub enum Command {
     BridgeWritten { key: u32, link: u32 },
     /// Drop the stream of a session, or one that lingers.
     Kill { key: u32, link: u32 },
+    /// An HTTP request that the listener has read.
+    Call(Box<Call>),
+    /// Start something beside the shard's loop.
+    Run(Job),
     /// Tell when everything before this is written.
     Flush(Arc<Barrier>),
 }
@@ -94,6 +101,17 @@ pub struct Open {
     pub open: String,
     /// What it starts on.
     pub start: Start,
+    /// Present when JavaScript has not heard of the session yet.
+    pub accepted: Option<Box<Accepted>>,
+}
+
+/// Work for a shard's thread. It may start tasks, and must not block.
+pub struct Job(pub Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
 }
 
 /// The transport a session starts on.

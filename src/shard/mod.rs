@@ -1,13 +1,17 @@
 //! The I/O threads. A shard owns its sessions, their sockets, timers and rooms for life and shares
 //! none of it. JavaScript reaches it through its command queue only.
 
+mod call;
 mod command;
 mod pool;
+mod registry;
 mod rooms;
 mod worker;
 
+pub use call::{Accepted, Call, CallKind, Takeover};
 pub use command::{
-    Answer, Barrier, Broadcast, Command, Group, Link, Open, Post, Start, Unwritten, Upgrade,
+    Answer, Barrier, Broadcast, Command, Group, Job, Link, Open, Post, Start, Unwritten, Upgrade,
 };
-pub use pool::{Pool, SessionRef};
+pub use pool::{Pool, SessionRef, next_link};
+pub use registry::{Known, Registration, Registry, Sid};
 pub use rooms::{MemberId, RoomId, RoomIndex};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -10,7 +10,7 @@ use crate::config::MAX_SHARDS;
 use crate::event::Port;
 use crate::session::PortId;
 
-use super::command::{Command, CommandQueue};
+use super::command::{Command, CommandQueue, Job};
 use super::worker;
 
 /// All I/O threads of the process. Threads start when first used and stay; they hold nothing that
@@ -133,6 +133,11 @@ impl Pool {
         }
     }
 
+    /// Runs something on a shard's thread, which is started if need be.
+    pub fn run_on(&self, shard: usize, work: impl FnOnce() + Send + 'static) {
+        self.shard(shard).queue.push(Command::Run(Job(Box::new(work))));
+    }
+
     /// Sends a command to every shard that runs. `make` is called once for each.
     pub fn send_all(&self, mut make: impl FnMut() -> Command) {
         for shard in self.running() {
@@ -157,6 +162,12 @@ impl Pool {
             ShardRef { queue, slots }
         })
     }
+}
+
+/// A name for a stream, unique in the process.
+pub fn next_link() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 const SHARD_BITS: u32 = MAX_SHARDS.trailing_zeros();
@@ -193,7 +204,7 @@ mod tests {
                 revision: Revision::V4,
             };
             let start = Start::Polling { supports_binary: true, jsonp: None };
-            let open = Open { identity, open: "{}".into(), start };
+            let open = Open { identity, open: "{}".into(), start, accepted: None };
             pool.send(session.shard, Command::Open(Box::new(open)));
             session.key
         };

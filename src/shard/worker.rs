@@ -13,12 +13,14 @@ use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::config;
-use crate::event::{Body, Port};
+use crate::event::{Body, CloseReason, Port};
 use crate::session::{Context, PortId, Session, Task};
 use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
 
-use super::command::{Barrier, Command, CommandQueue, Link, Open, Start, Unwritten, Upgrade};
+use super::call::{Call, CallKind, Takeover};
+use super::command::{Barrier, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade};
 use super::pool::Slots;
+use super::registry::Registration;
 use super::rooms::{MemberId, RoomIndex};
 
 /// Starts the thread of a shard.
@@ -99,6 +101,8 @@ struct Shard {
 struct Entry {
     session: Session,
     members: SmallVec<[(u32, MemberId); 1]>,
+    /// Present when requests that the listener reads may name the session.
+    registration: Option<Registration>,
 }
 
 #[cfg(unix)]
@@ -215,7 +219,10 @@ impl Shard {
                 self.with(key, |session, ctx| session.set_close_timeout(ctx, timeout));
             }
             Command::SetWatched { key, watched } => {
-                self.with(key, |session, _| session.inbound().set_watched(watched));
+                self.with(key, |session, ctx| session.set_watched(ctx, watched));
+            }
+            Command::LeaveRequests { key } => {
+                self.with(key, |session, ctx| session.leave_requests(ctx));
             }
             Command::SetRaw { key, raw } => {
                 self.with(key, |session, ctx| session.inbound().set_raw(ctx, raw));
@@ -244,6 +251,8 @@ impl Shard {
             Command::BridgeWritten { key, link } => {
                 self.with(key, |session, ctx| session.on_bridge_written(ctx, link));
             }
+            Command::Call(call) => self.call(*call),
+            Command::Run(Job(work)) => work(),
             Command::AddPort(id, port) => self.ctx.add_port(id, port),
             Command::RemovePort(id) => self.remove_port(id),
             Command::Flush(barrier) => barriers.push(barrier),
@@ -269,6 +278,7 @@ impl Shard {
         while let Some(key) = self.ctx.closed.pop() {
             let Some(entry) = self.entry(key) else { continue };
             let members = std::mem::take(&mut entry.members);
+            entry.registration = None;
             for (_, member) in members {
                 self.rooms.remove(member);
             }
@@ -296,9 +306,13 @@ impl Shard {
     }
 
     fn open(&mut self, open: Open) {
-        let Open { identity, open, start } = open;
+        let Open { identity, open, start, accepted } = open;
         let key = identity.key;
         let ctx = &mut self.ctx;
+        let registration = accepted.and_then(|accepted| {
+            ctx.events(identity.port).accepted(identity.handle, &accepted.details);
+            accepted.registration
+        });
         let (session, head) = match start {
             Start::Polling { supports_binary, jsonp } => {
                 let polling = Polling { pending: None, supports_binary, jsonp };
@@ -317,7 +331,7 @@ impl Shard {
             self.sessions.resize_with(index + 1, || None);
         }
         if let Some(slot) = self.sessions.get_mut(index) {
-            *slot = Some(Box::new(Entry { session, members: SmallVec::new() }));
+            *slot = Some(Box::new(Entry { session, members: SmallVec::new(), registration }));
         }
         if let Some((link, mut head)) = head.filter(|(_, head)| !head.is_empty()) {
             self.with(key, |session, ctx| session.on_bytes(ctx, link, &mut head));
@@ -339,6 +353,47 @@ impl Shard {
                 session.on_bytes(ctx, id, &mut head);
             }
         });
+    }
+
+    /// A request that the listener has read. What does not fit the session's state is declined:
+    /// JavaScript knows what to answer.
+    fn call(&mut self, call: Call) {
+        let Call { key, sid, kind } = call;
+        let known = self.entry(key).is_some_and(|entry| {
+            entry.registration.as_ref().is_some_and(|registration| registration.is_for(&sid))
+        });
+        let serves = known
+            && self.with(key, |session, _| match &kind {
+                CallKind::Upgrade { .. } => session.takes_probe(),
+                _ => session.takes_requests(),
+            }) == Some(true);
+        match kind {
+            CallKind::Upgrade { takeover, reply } if !serves => {
+                // Nobody waits any more if this fails, and the stream is closed.
+                let _ = reply.send(Some(takeover));
+            }
+            _ if !serves => {}
+            CallKind::Fail(words) => {
+                self.with(key, |session, ctx| {
+                    session.fail(ctx, CloseReason::TransportError, Some(words), None);
+                });
+            }
+            CallKind::Upgrade { takeover, reply } => {
+                let Takeover { upgrade, details } = *takeover;
+                let events = self.ctx.events(upgrade.port);
+                events.probing(upgrade.handle, upgrade.link.id, &details);
+                self.probe(upgrade);
+                let _ = reply.send(None);
+            }
+            CallKind::Poll { request, reply } => {
+                self.ctx.replies.insert(request, reply);
+                self.with(key, |session, ctx| session.on_poll(ctx, request));
+            }
+            CallKind::Post { request, body, reply } => {
+                self.ctx.replies.insert(request, reply);
+                self.with(key, |session, ctx| session.on_post(ctx, request, body, false));
+            }
+        }
     }
 
     fn refuse(&mut self, port: PortId, handle: u32, request: u32) {

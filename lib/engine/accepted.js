@@ -1,0 +1,189 @@
+"use strict";
+
+// What JavaScript holds of a connection that the native listener has accepted: the
+// request that opened it and its socket, both made when somebody first asks for them.
+
+const http = require("http");
+const net = require("net");
+const debug = require("debug")("engine:ws");
+const { core, links, ref, unref } = require("../dispatch");
+
+/** A request as the listener has read it. Stands in for the request until somebody wants that. */
+class Origin {
+  /**
+   * @param {import("./acceptor").Acceptor} acceptor
+   * @param {import("./server").Server} engine
+   * @param {any[]} fields the peer's address and port, our own, and the request's head
+   * @param {AcceptedLink} [link] the stream, if it is a WebSocket's
+   */
+  constructor(acceptor, engine, fields, link) {
+    this.acceptor = acceptor;
+    this.engine = engine;
+    this.fields = fields;
+    this.link = link;
+    this._request = undefined;
+    this._socket = undefined;
+  }
+
+  /** What is read of a request when a connection begins. */
+  get connection() {
+    return this;
+  }
+
+  get remoteAddress() {
+    return this.fields[0] ?? undefined;
+  }
+
+  /** The request. */
+  get request() {
+    this._request ??= createRequest(this);
+    return this._request;
+  }
+
+  /** Its socket. */
+  get socket() {
+    this._socket ??= new AcceptedSocket(this);
+    return this._socket;
+  }
+
+  /** The stream is gone. */
+  onGone() {
+    this._socket?.destroy();
+  }
+}
+
+/** A WebSocket's stream that never was Node's. */
+class AcceptedLink {
+  /**
+   * @param {number} id
+   * @param {import("./acceptor").Acceptor} acceptor
+   * @param {import("./server").Server} engine
+   * @param {any[]} fields as for an Origin
+   */
+  constructor(id, acceptor, engine, fields) {
+    this.id = id;
+    this.handle = -1;
+    this.sid = undefined;
+    this.gone = false;
+    this.bridged = false;
+    this.deflate = undefined;
+    this.origin = new Origin(acceptor, engine, fields, this);
+    links.set(id, this);
+    ref();
+    acceptor.count(1);
+  }
+
+  /** What stands for Node's socket. */
+  get socket() {
+    return this.origin.socket;
+  }
+
+  /** Names the session that the stream serves. */
+  bind(handle, sid) {
+    debug("%s: a WebSocket of the native listener", sid);
+    this.sid = sid;
+    this.handle = handle;
+  }
+
+  /** Nothing passes through JavaScript. */
+  write() {}
+
+  /** The core could not watch the descriptor and has closed it. */
+  end() {
+    this.onGone();
+  }
+
+  /** Drops the connection at once. */
+  destroy() {
+    if (!this.gone && this.handle !== -1) {
+      core.kill(this.handle, this.id);
+    }
+  }
+
+  /** The core has closed the descriptor. */
+  onGone() {
+    if (!this.gone) {
+      debug("%s: the WebSocket is gone", this.sid);
+      this.gone = true;
+      links.delete(this.id);
+      unref();
+      this.origin.onGone();
+      this.origin.acceptor.count(-1);
+    }
+  }
+}
+
+/** A socket without a handle: it has the addresses, and ends the connection when it is destroyed. */
+class AcceptedSocket extends net.Socket {
+  constructor({ fields, link, acceptor }) {
+    super({ allowHalfOpen: true });
+    const [remoteAddress, remotePort, localAddress, localPort] = fields;
+    const values = {
+      remoteAddress: remoteAddress ?? undefined,
+      remotePort: remotePort ?? undefined,
+      remoteFamily: familyOf(remoteAddress),
+      localAddress: localAddress ?? undefined,
+      localPort: localPort ?? undefined,
+      localFamily: familyOf(localAddress),
+      // Others who look after upgrade requests take an unwritten socket for an unclaimed one.
+      bytesWritten: 1,
+      server: acceptor.httpServer,
+      // There is no half-closing: who ends the socket wants the connection gone.
+      end: endAccepted,
+    };
+    for (const [name, value] of Object.entries(values)) {
+      Object.defineProperty(this, name, { value, configurable: true, writable: true });
+    }
+    this.on("error", noop);
+    if (link !== undefined) {
+      this.on("close", () => link.destroy());
+    }
+    if (link?.gone) {
+      this.destroy();
+    }
+  }
+}
+
+/** Makes the request that a connection began with, from its head. */
+function createRequest(origin) {
+  const [requestLine, ...lines] = origin.fields[4].split("\r\n");
+  const [method, url] = requestLine.split(" ");
+  const req = new http.IncomingMessage(origin.socket);
+  req.httpVersion = "1.1";
+  req.httpVersionMajor = 1;
+  req.httpVersionMinor = 1;
+  req.method = method;
+  req.url = url;
+  const rawHeaders = [];
+  for (const line of lines) {
+    if (line !== "") {
+      const colon = line.indexOf(":");
+      rawHeaders.push(line.slice(0, colon), line.slice(colon + 1).replace(SPACE_AROUND, ""));
+    }
+  }
+  req._addHeaderLines(rawHeaders, rawHeaders.length);
+  req.complete = true;
+  if (origin.link !== undefined) {
+    req.upgrade = true;
+    Object.defineProperty(req, "websocket", {
+      configurable: true,
+      get: () => origin.link.transport?.socket,
+    });
+  }
+  origin.engine.prepare(req);
+  return req;
+}
+
+function familyOf(address) {
+  return address ? `IPv${net.isIP(address)}` : undefined;
+}
+
+function endAccepted() {
+  return this.destroy();
+}
+
+function noop() {}
+
+const SPACE_AROUND = /^[ \t]+|[ \t]+$/g;
+
+module.exports = { AcceptedLink, Origin };

@@ -1,0 +1,436 @@
+"use strict";
+
+// The native listener of an http server: Rust accepts its connections, serves those of
+// the engines by itself, and gives every other connection to the http server.
+
+const fs = require("fs");
+const http = require("http");
+const net = require("net");
+const tls = require("tls");
+const debug = require("debug")("engine:acceptor");
+const { acceptors, connections, core, ref, unref } = require("../dispatch");
+const { AcceptedLink, Origin } = require("./accepted");
+const { OPTIONS, routeOf } = require("./policy");
+
+/** What `acceptor` may be. */
+const ACCEPTORS = ["node", "native"];
+
+/** The listener of an http server, if it has one. */
+const listeners = new WeakMap();
+
+/**
+ * Who accepts the connections of the server that is attached to.
+ * @param {string|undefined} asked the option `acceptor`
+ */
+function acceptorOf(asked) {
+  const [name, value] =
+    asked === undefined
+      ? ["environment variable FERRIO_ACCEPTOR", process.env.FERRIO_ACCEPTOR || "node"]
+      : ['option "acceptor"', asked];
+  if (!ACCEPTORS.includes(value)) {
+    throw new TypeError(`the ${name} must be "node" or "native", not ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+/**
+ * Has the native listener accept the connections of an http server, now or when it listens.
+ * @param {import("./server").Server} engine
+ * @param {import("http").Server} httpServer
+ * @param {string} path that the engine's requests start with
+ * @param {object} pristine the methods of the engine's class as they were made
+ * @param {boolean} asked the application has asked for it, and hears if it cannot be
+ */
+function acceptNatively(engine, httpServer, path, pristine, asked) {
+  let acceptor = listeners.get(httpServer);
+  if (acceptor === undefined) {
+    acceptor = new Acceptor(httpServer);
+    listeners.set(httpServer, acceptor);
+  }
+  acceptor.add(engine, path, pristine, asked);
+}
+
+class Acceptor {
+  /** @param {import("http").Server} httpServer */
+  constructor(httpServer) {
+    this.httpServer = httpServer;
+    /** Number of the listener in the core; -1 while there is none. */
+    this.id = -1;
+    this.routes = [];
+    this._asked = false;
+    this._warned = false;
+    this._policy = "";
+    this._refreshing = false;
+    this._heard = 0;
+    httpServer.on("listening", () => this._take());
+    const changed = () => this.refreshSoon();
+    httpServer.on("newListener", changed);
+    httpServer.on("removeListener", changed);
+    if (httpServer.listening) {
+      // What is registered in this turn counts.
+      setImmediate(() => this._take());
+    }
+  }
+
+  /** Adds an engine. */
+  add(engine, path, pristine, asked) {
+    this.routes.push({ engine, path, pristine });
+    this._asked ||= asked;
+    const changed = () => this.refreshSoon();
+    engine.onPolicyChange = changed;
+    for (const name of OPTIONS) {
+      watch(engine.opts, name, changed);
+    }
+    this.refreshSoon();
+  }
+
+  /** Decides anew, later in this turn. */
+  refreshSoon() {
+    if (!this._refreshing) {
+      this._refreshing = true;
+      process.nextTick(() => {
+        this._refreshing = false;
+        this.refresh();
+      });
+    }
+  }
+
+  /** Tells the core what it may serve, if that has changed. */
+  refresh() {
+    if (this.id === -1) {
+      return;
+    }
+    const { httpServer } = this;
+    const routes = this.routes
+      .map(({ engine, path, pristine }) => routeOf(engine, path, pristine, httpServer))
+      .filter((route) => route !== undefined);
+    // Node's 0 means for ever.
+    const keepAlive = httpServer.keepAliveTimeout || FOREVER;
+    const policy = JSON.stringify([keepAlive, routes]);
+    if (policy !== this._policy) {
+      debug("served natively from now on: %s", policy);
+      this._policy = policy;
+      core.setPolicy(this.id, keepAlive, routes);
+    }
+  }
+
+  /** Counts connections of the http server, which waits for them when it closes. */
+  count(difference) {
+    const { httpServer } = this;
+    httpServer._connections += difference;
+    if (difference < 0) {
+      httpServer._emitCloseIfDrained?.();
+    }
+  }
+
+  /** The http server does not listen any more. */
+  stop() {
+    core.closeAcceptor(this.id);
+    this.id = -1;
+    this._policy = "";
+    // Stands for the connections over HTTP, until the core says that they are gone.
+    this.httpServer._connections++;
+    ref();
+  }
+
+  // What the core reports. Called by the dispatcher only.
+
+  /** A connection of the engine is open. */
+  onAccepted(handle, [engineNumber, sid, isWebSocket, linkId, id, ...fields]) {
+    this._hear(id);
+    const route = this.routes.find(({ engine }) => engine._engine === engineNumber);
+    const { httpServer } = this;
+    const isFull =
+      httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
+    if (route === undefined || route.engine._closed || isFull) {
+      debug("a connection that came too late, or is one too many, is closed");
+      connections.set(handle, new Unwanted(handle));
+      core.close(handle, true);
+      if (isFull) {
+        httpServer.emit("drop", dropped(fields));
+      }
+      return;
+    }
+    if (isWebSocket) {
+      const link = new AcceptedLink(linkId, this, route.engine, fields);
+      route.engine.acceptWebSocket(handle, sid, link);
+    } else {
+      route.engine.acceptPolling(handle, sid, new Origin(this, route.engine, fields));
+    }
+  }
+
+  /** A WebSocket probes a connection. */
+  onProbing(conn, linkId, fields) {
+    conn.server.acceptProbe(conn, new AcceptedLink(linkId, this, conn.server, fields));
+  }
+
+  /** Connections wait for the http server. */
+  onPassed(id) {
+    const { httpServer } = this;
+    for (const { fd, bytes } of core.takePassed(id)) {
+      const socket = adopt(httpServer, fd);
+      if (socket === undefined) {
+        continue;
+      }
+      httpServer.emit("connection", socket);
+      if (bytes !== undefined) {
+        // The parser reads from the handle; what was read before is given to it by hand.
+        socket.emit("data", bytes);
+      }
+    }
+    this.refreshSoon();
+  }
+
+  /** The core has closed the listener, and all that it served over HTTP is gone. */
+  onUnlistened(id) {
+    acceptors.delete(id);
+    core.forgetAcceptor(id);
+    unref();
+    this.count(-1);
+  }
+
+  _hear(id) {
+    if (this._heard++ === 0) {
+      setImmediate(() => {
+        core.heardHandshakes(id, this._heard);
+        this._heard = 0;
+      });
+    }
+  }
+
+  /** Takes over from Node. */
+  _take() {
+    const { httpServer } = this;
+    const handle = httpServer._handle;
+    if (!handle || handle instanceof Listening) {
+      return;
+    }
+    const obstacle = obstacleOf(httpServer, handle);
+    if (obstacle !== undefined) {
+      this._complain(obstacle);
+      return;
+    }
+    const id = core.openAcceptor(LIMITS);
+    this.id = id;
+    acceptors.set(id, this);
+    this.refresh();
+    try {
+      core.startAcceptor(id, handle.fd);
+    } catch (err) {
+      this.id = -1;
+      acceptors.delete(id);
+      core.forgetAcceptor(id);
+      this._complain(err.message);
+      return;
+    }
+    debug("the native listener %d has taken over from Node", id);
+    httpServer._handle = new Listening(this, handle);
+    hookClosing(httpServer, this);
+    handle.close();
+  }
+
+  _complain(obstacle) {
+    debug("Node accepts: %s", obstacle);
+    if (this._asked && !this._warned) {
+      this._warned = true;
+      process.emitWarning(
+        `the option acceptor: "native" does not apply, Node accepts connections: ${obstacle}`,
+        { code: "FERRIO_ACCEPTOR" },
+      );
+    }
+  }
+}
+
+/** Takes the place of the handle of a listening socket that Node has given up. */
+class Listening {
+  constructor(acceptor, handle) {
+    this._acceptor = acceptor;
+    this._name = {};
+    handle.getsockname(this._name);
+    this._asyncId = handle.getAsyncId();
+    this._isRef = handle.hasRef();
+    this.fd = -1;
+    if (this._isRef) {
+      ref();
+    }
+  }
+
+  getsockname(out) {
+    Object.assign(out, this._name);
+    return 0;
+  }
+
+  getAsyncId() {
+    return this._asyncId;
+  }
+
+  hasRef() {
+    return this._isRef;
+  }
+
+  ref() {
+    if (!this._isRef && this._acceptor !== undefined) {
+      this._isRef = true;
+      ref();
+    }
+  }
+
+  unref() {
+    if (this._isRef) {
+      this._isRef = false;
+      unref();
+    }
+  }
+
+  close(callback) {
+    const acceptor = this._acceptor;
+    this._acceptor = undefined;
+    this.unref();
+    acceptor?.stop();
+    if (callback) {
+      setImmediate(callback);
+    }
+  }
+}
+
+/** A connection that was opened for nobody: it goes as soon as the core has closed it. */
+class Unwanted {
+  constructor(handle) {
+    this.handle = handle;
+  }
+
+  closesLate() {
+    return false;
+  }
+
+  onNativeClose() {
+    connections.delete(this.handle);
+    core.release(this.handle);
+  }
+}
+
+for (const name of [
+  "onBlocked",
+  "onControlFrame",
+  "onDecoded",
+  "onEnginePacket",
+  "onHeartbeat",
+  "onNativeDrain",
+  "onProbeFailed",
+  "onRaw",
+  "onSendDue",
+  "onUpgraded",
+  "onUpgrading",
+]) {
+  Unwanted.prototype[name] = noop;
+}
+
+/** Why Node has to accept, if it has. */
+function obstacleOf(httpServer, handle) {
+  if (process.platform !== "linux") {
+    return `the native listener needs Linux, not ${process.platform}`;
+  }
+  if (!(httpServer instanceof http.Server)) {
+    return httpServer instanceof tls.Server
+      ? "Node ends the TLS of this server"
+      : "the server is not one of node:http";
+  }
+  if (handle.constructor.name !== "TCP") {
+    return "the server does not listen on a TCP port of its own";
+  }
+  if (Object.hasOwn(handle, "close") || !(handle.fd >= 0)) {
+    return "the cluster's primary process listens for this worker";
+  }
+  return undefined;
+}
+
+/** Makes Node's socket of a descriptor, as a listening server would. */
+function adopt(httpServer, fd) {
+  let socket;
+  try {
+    socket = new net.Socket({
+      fd,
+      allowHalfOpen: httpServer.allowHalfOpen,
+      pauseOnCreate: httpServer.pauseOnConnect,
+      readable: true,
+      writable: true,
+    });
+  } catch (err) {
+    debug("a connection could not be passed on: %s", err.message);
+    fs.closeSync(fd);
+    return undefined;
+  }
+  if (httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections) {
+    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    httpServer.emit("drop", dropped([remoteAddress, remotePort, localAddress, localPort]));
+    socket.destroy();
+    return undefined;
+  }
+  if (httpServer.noDelay) {
+    socket.setNoDelay(true);
+  }
+  if (httpServer.keepAlive) {
+    socket.setKeepAlive(true, httpServer.keepAliveInitialDelay);
+  }
+  httpServer._connections++;
+  socket.server = httpServer;
+  socket._server = httpServer;
+  return socket;
+}
+
+function dropped([remoteAddress, remotePort, localAddress, localPort]) {
+  const family = (address) => (address ? `IPv${net.isIP(address)}` : undefined);
+  return {
+    localAddress,
+    localPort,
+    localFamily: family(localAddress),
+    remoteAddress,
+    remotePort,
+    remoteFamily: family(remoteAddress),
+  };
+}
+
+/** Closing all connections of the http server includes those that Node does not know. */
+function hookClosing(httpServer, acceptor) {
+  if (Object.hasOwn(httpServer, "closeAllConnections")) {
+    return;
+  }
+  const { closeAllConnections } = httpServer;
+  if (closeAllConnections !== undefined) {
+    httpServer.closeAllConnections = function () {
+      for (const [id, known] of acceptors) {
+        if (known === acceptor) {
+          core.dropHttpConnections(id);
+        }
+      }
+      return closeAllConnections.apply(this, arguments);
+    };
+  }
+}
+
+/** Calls `changed` whenever an option is assigned. */
+function watch(options, name, changed) {
+  const known = Object.getOwnPropertyDescriptor(options, name);
+  let value = options[name];
+  Object.defineProperty(options, name, {
+    configurable: true,
+    enumerable: known?.enumerable ?? false,
+    get: known?.get ?? (() => value),
+    set: (next) => {
+      if (known?.set) {
+        known.set(next);
+      } else {
+        value = next;
+      }
+      changed();
+    },
+  });
+}
+
+function noop() {}
+
+const LIMITS = { maxPending: 16_384, firstBytes: 5_000, request: 300_000 };
+/** As long as a timer may run. */
+const FOREVER = 2 ** 31 - 1;
+
+module.exports = { acceptNatively, acceptorOf };

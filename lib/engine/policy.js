@@ -1,0 +1,179 @@
+"use strict";
+
+// Decides what the native listener may serve by itself: every kind of request that no
+// code of the application has a part in. All others it gives to Node's http server.
+
+const cookie = require("cookie");
+
+/** Listeners of http servers that only pass on what is not the engine's. */
+const ours = new WeakSet();
+
+/** Marks a listener of `request` or `upgrade` that leaves the engine's requests to the engine. */
+function markAsOurs(listener) {
+  ours.add(listener);
+  return listener;
+}
+
+/** Methods of the engine that the listener does without. */
+const METHODS = [
+  "_applyMiddlewares",
+  "_upgrade",
+  "abortRequest",
+  "createTransport",
+  "generateId",
+  "handleRequest",
+  "handleUpgrade",
+  "handshake",
+  "onWebSocket",
+  "prepare",
+  "upgrades",
+  "verify",
+];
+
+/** Options whose change may change the decision. */
+const OPTIONS = [
+  "allowRequest",
+  "allowUpgrades",
+  "cookie",
+  "httpCompression",
+  "initialPacket",
+  "maxHttpBufferSize",
+  "perMessageDeflate",
+  "pingInterval",
+  "pingTimeout",
+  "transports",
+  "wsEngine",
+];
+
+/**
+ * What the listener may do for an engine; undefined for nothing.
+ * @param {import("./server").Server} engine
+ * @param {string} path that its requests start with
+ * @param {object} pristine the methods of the engine's class as they were made
+ * @param {import("http").Server} httpServer
+ */
+function routeOf(engine, path, pristine, httpServer) {
+  const { opts } = engine;
+  const cors = corsOf(engine);
+  if (
+    engine._closed ||
+    engine._wsReplaced ||
+    cors === undefined ||
+    METHODS.some((name) => engine[name] !== pristine[name]) ||
+    engine.listenerCount("headers") > 0 ||
+    engine.listenerCount("initial_headers") > 0 ||
+    opts.allowRequest ||
+    opts.initialPacket ||
+    !Array.isArray(opts.transports) ||
+    // One listener is the http server's own.
+    httpServer.listenerCount("connection") !== 1
+  ) {
+    return undefined;
+  }
+  const compressFrom = compressionOf(opts.httpCompression);
+  const takesUpgrades =
+    opts.transports.includes("websocket") &&
+    !opts.wsEngine &&
+    httpServer.listeners("upgrade").every((listener) => ours.has(listener));
+  const polling =
+    opts.transports.includes("polling") &&
+    !opts.transports.includes("webtransport") &&
+    compressFrom !== undefined &&
+    !engine.watchesWrites() &&
+    httpServer.listeners("request").every((listener) => ours.has(listener));
+  if (!takesUpgrades && !polling) {
+    return undefined;
+  }
+  const [cookieHead, cookieTail] = opts.cookie ? cookieOf(opts.cookie) : [];
+  return {
+    engine: engine._engine,
+    path,
+    websocket: takesUpgrades,
+    polling,
+    upgrade: takesUpgrades,
+    deflate: Boolean(opts.perMessageDeflate),
+    websocketOpen: openPacket(opts, []),
+    pollingOpen: openPacket(
+      opts,
+      engine.upgrades("polling").filter((name) => opts.transports.includes(name)),
+    ),
+    cors: cors ?? undefined,
+    cookieHead,
+    cookieTail,
+    compressFrom: compressFrom ?? undefined,
+  };
+}
+
+/** What follows the sid in the open packet. */
+function openPacket({ pingInterval, pingTimeout, maxHttpBufferSize }, upgrades) {
+  return JSON.stringify({
+    upgrades,
+    pingInterval,
+    pingTimeout,
+    maxPayload: maxHttpBufferSize,
+  }).slice(1);
+}
+
+/** The cookie before and after the sid. */
+function cookieOf({ name, ...options }) {
+  const mark = "SID-OF-THE-CONNECTION";
+  return cookie.serialize(name, mark, options).split(mark);
+}
+
+/** From how many bytes on answers are compressed: null for never, undefined if it is not that simple. */
+function compressionOf(option) {
+  if (!option) {
+    return null;
+  }
+  const { threshold, ...others } = option;
+  const isPlain = Number.isInteger(threshold) && threshold >= 0 && threshold < 2 ** 31;
+  return isPlain && Object.keys(others).length === 0 ? threshold : undefined;
+}
+
+/**
+ * The headers for other origins: null for none, undefined when middlewares have to run, be it to
+ * ask a function about the origin.
+ */
+function corsOf(engine) {
+  const { middlewares, corsMiddleware } = engine;
+  const { cors } = engine.opts;
+  if (middlewares.length === 0) {
+    return null;
+  }
+  if (middlewares.length > 1 || middlewares[0] !== corsMiddleware || !isPlainCors(cors)) {
+    return undefined;
+  }
+  const lines = [];
+  if (cors.credentials === true) {
+    lines.push("Access-Control-Allow-Credentials: true\r\n");
+  }
+  const exposed = cors.exposedHeaders;
+  if (exposed?.length > 0) {
+    lines.push(`Access-Control-Expose-Headers: ${[].concat(exposed).join(",")}\r\n`);
+  }
+  const rest = lines.join("");
+  const origin = cors.origin ?? "*";
+  if (origin === "*") {
+    return { mode: 0, origins: [], rest };
+  }
+  if (origin === true) {
+    return { mode: 2, origins: [], rest };
+  }
+  return Array.isArray(origin)
+    ? { mode: 3, origins: origin, rest }
+    : { mode: 1, origins: [origin], rest };
+}
+
+/** True when the headers follow from the options alone. */
+function isPlainCors(cors) {
+  if (cors === null || typeof cors !== "object") {
+    return false;
+  }
+  const { origin = "*", exposedHeaders = [] } = cors;
+  const origins = origin === true ? [] : [].concat(origin);
+  return [...origins, ...[].concat(exposedHeaders)].every(
+    (text) => typeof text === "string" && text !== "" && /^[\x20-\x7e]+$/.test(text),
+  );
+}
+
+module.exports = { METHODS, OPTIONS, markAsOurs, routeOf };

@@ -1,0 +1,206 @@
+//! The native listener as JavaScript holds it.
+
+use std::os::fd::IntoRawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use super::core::Core;
+use crate::server::{Acceptor, Compression, Cors, Limits, Origins, Policy, Route};
+use crate::shard::Command;
+
+/// Bounds of a listener.
+#[napi(object)]
+pub struct AcceptorLimits {
+    /// Handshakes that JavaScript has not heard of; more are refused.
+    pub max_pending: u32,
+    /// Milliseconds that a connection may take to say what it wants.
+    pub first_bytes: u32,
+    /// Milliseconds that a request may take to arrive, and an answer to leave.
+    pub request: u32,
+}
+
+/// What a listener may serve by itself for one engine.
+#[napi(object)]
+pub struct RouteOptions {
+    /// The engine's number.
+    pub engine: u32,
+    /// The path of its requests, up to the query.
+    pub path: String,
+    /// Open connections over WebSocket.
+    pub websocket: bool,
+    /// Open and serve connections over polling.
+    pub polling: bool,
+    /// Upgrade connections from polling.
+    pub upgrade: bool,
+    /// WebSockets may be compressed.
+    pub deflate: bool,
+    /// What follows the sid in open packets over WebSocket.
+    pub websocket_open: String,
+    /// The same over polling.
+    pub polling_open: String,
+    /// Present when other origins are told something.
+    pub cors: Option<CorsOptions>,
+    /// What comes before the sid in the cookie of polling handshakes.
+    pub cookie_head: Option<String>,
+    /// What comes after it.
+    pub cookie_tail: Option<String>,
+    /// Polling answers from so many bytes on are compressed.
+    pub compress_from: Option<u32>,
+}
+
+/// The headers for other origins.
+#[napi(object)]
+pub struct CorsOptions {
+    /// 0 any origin, 1 the first of the list, 2 whichever asks, 3 those of the list.
+    pub mode: u32,
+    /// Origins.
+    pub origins: Vec<String>,
+    /// Further header lines, each with its line end.
+    pub rest: String,
+}
+
+/// A connection that JavaScript has to serve. The descriptor is its own from now on.
+#[napi(object)]
+pub struct PassedConnection {
+    /// The descriptor.
+    pub fd: i32,
+    /// What was read of it, if anything.
+    pub bytes: Option<Buffer>,
+}
+
+#[napi]
+impl Core {
+    /// Makes a listener, which waits to be started.
+    #[napi]
+    pub fn open_acceptor(&mut self, limits: AcceptorLimits) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let limits = Limits {
+            max_pending: limits.max_pending as usize,
+            first_bytes: Duration::from_millis(limits.first_bytes.into()),
+            request: Duration::from_millis(limits.request.into()),
+        };
+        let acceptor = Acceptor::new(id, self.port.clone(), self.port_id, limits);
+        self.acceptors.insert(id, acceptor);
+        id
+    }
+
+    /// Accepts connections of a listening socket, which is duplicated, from now on.
+    #[napi]
+    pub fn start_acceptor(&self, acceptor: u32, fd: i32) -> Result<()> {
+        let listener = crate::transport::duplicate(fd)?;
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            acceptor.start(listener);
+        }
+        Ok(())
+    }
+
+    /// Leaves the polling requests of a session to JavaScript.
+    #[napi]
+    pub fn leave_requests(&self, handle: u32) {
+        self.send(handle, |key| Command::LeaveRequests { key });
+    }
+
+    /// The session that a listener has opened under that sid, while it lives.
+    #[napi]
+    pub fn find_session(&self, engine: u32, sid: String) -> Option<u32> {
+        let engine = self.engines.get(&engine);
+        let sid = sid.as_bytes().try_into().ok()?;
+        Some(engine?.registry.find(sid)?.session.handle())
+    }
+
+    /// Replaces what a listener may serve by itself. `keepAlive`: milliseconds that an idle
+    /// connection is kept.
+    #[napi]
+    pub fn set_policy(&self, acceptor: u32, keep_alive: u32, routes: Vec<RouteOptions>) {
+        let Some(acceptor) = self.acceptors.get(&acceptor) else { return };
+        let routes = routes.into_iter().filter_map(|route| self.route(route)).collect();
+        let keep_alive = Duration::from_millis(keep_alive.into());
+        acceptor.set_policy(Policy { routes, keep_alive });
+    }
+
+    /// Takes the connections that a listener does not serve.
+    #[napi]
+    pub fn take_passed(&self, acceptor: u32) -> Vec<PassedConnection> {
+        let Some(acceptor) = self.acceptors.get(&acceptor) else { return Vec::new() };
+        let passed = acceptor.take_passed().into_iter();
+        passed
+            .map(|passed| PassedConnection {
+                fd: passed.fd.into_raw_fd(),
+                bytes: (!passed.bytes.is_empty()).then(|| passed.bytes.into()),
+            })
+            .collect()
+    }
+
+    /// So many handshakes have been heard of.
+    #[napi]
+    pub fn heard_handshakes(&self, acceptor: u32, count: u32) {
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            acceptor.heard(count as usize);
+        }
+    }
+
+    /// Drops the connections that a listener serves over HTTP.
+    #[napi]
+    pub fn drop_http_connections(&self, acceptor: u32) {
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            acceptor.drop_connections();
+        }
+    }
+
+    /// Stops listening. A record tells when the connections over HTTP are gone as well.
+    #[napi]
+    pub fn close_acceptor(&self, acceptor: u32) {
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            acceptor.close(false);
+        }
+    }
+
+    /// Forgets a listener that has closed.
+    #[napi]
+    pub fn forget_acceptor(&mut self, acceptor: u32) {
+        if let Some(acceptor) = self.acceptors.remove(&acceptor) {
+            acceptor.close(true);
+        }
+    }
+}
+
+impl Core {
+    fn route(&self, route: RouteOptions) -> Option<Route> {
+        let engine = self.engines.get(&route.engine)?;
+        Some(Route {
+            engine: route.engine,
+            path: route.path,
+            config: engine.config.clone(),
+            shards: engine.shards,
+            registry: engine.registry.clone(),
+            websocket: route.websocket,
+            polling: route.polling,
+            upgrade: route.upgrade,
+            deflate: route.deflate,
+            websocket_open: route.websocket_open,
+            polling_open: route.polling_open,
+            cors: route.cors.map(Cors::from).unwrap_or_default(),
+            cookie: route.cookie_head.zip(route.cookie_tail),
+            compression: route
+                .compress_from
+                .map(|threshold| Compression { threshold: threshold as usize }),
+        })
+    }
+}
+
+impl From<CorsOptions> for Cors {
+    fn from(options: CorsOptions) -> Self {
+        let CorsOptions { mode, origins, rest } = options;
+        let origins = match mode {
+            0 => Origins::Any,
+            1 => Origins::One(origins.into_iter().next().unwrap_or_default()),
+            2 => Origins::Reflect,
+            _ => Origins::List(origins),
+        };
+        Self { origins: Some(origins), rest }
+    }
+}

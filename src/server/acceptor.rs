@@ -1,0 +1,249 @@
+//! One listening socket: accepts on an I/O thread, and keeps what all its connections share.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with, sockopt::set_tcp_nodelay};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+
+use crate::event::{EventBatch, Port};
+use crate::session::PortId;
+use crate::shard::Pool;
+use crate::transport::watch as watch_fd;
+
+use super::connection;
+use super::passed::{Passed, Queue};
+use super::policy::Policy;
+use super::request::MAX_HEAD;
+use super::sid::Sids;
+
+/// A listening socket and its connections. JavaScript holds one too.
+#[derive(Debug)]
+pub struct Acceptor {
+    /// Its name in JavaScript.
+    pub id: u32,
+    /// The environment that it belongs to.
+    pub port_id: PortId,
+    /// The limits that it was opened with.
+    pub limits: Limits,
+    port: Arc<Port>,
+    policy: Mutex<Arc<Policy>>,
+    passed: Queue,
+    pending: AtomicUsize,
+    alive: AtomicUsize,
+    phase: watch::Sender<Phase>,
+    drops: watch::Sender<u32>,
+}
+
+/// Bounds of what peers can make an acceptor do.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Handshakes that JavaScript has not heard of; more are answered with 503.
+    pub max_pending: usize,
+    /// How long a connection may take to say what it wants before Node gets it.
+    pub first_bytes: Duration,
+    /// How long a request may take to arrive, and an answer to leave.
+    pub request: Duration,
+}
+
+/// What an acceptor's connections may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Everything.
+    Open,
+    /// End what they have begun.
+    Draining,
+    /// Nothing.
+    Dropped,
+}
+
+/// What the connections of one acceptor share on their thread.
+#[derive(Debug)]
+pub struct Local {
+    /// Makes the ids of sessions.
+    pub sids: RefCell<Sids>,
+    /// Where a connection is looked at.
+    pub scratch: RefCell<Vec<u8>>,
+}
+
+/// Counts as a connection while it lives.
+#[derive(Debug)]
+pub struct Alive(Arc<Acceptor>);
+
+impl Acceptor {
+    /// Makes an acceptor for an environment. It does nothing before `start`.
+    pub fn new(id: u32, port: Arc<Port>, port_id: PortId, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            port_id,
+            limits,
+            port,
+            policy: Mutex::new(Arc::new(Policy::default())),
+            passed: Queue::default(),
+            pending: AtomicUsize::new(0),
+            alive: AtomicUsize::new(0),
+            phase: watch::Sender::new(Phase::Open),
+            drops: watch::Sender::new(0),
+        })
+    }
+
+    /// Accepts connections of a listening socket from now on.
+    pub fn start(self: &Arc<Self>, listener: OwnedFd) {
+        let acceptor = self.clone();
+        let alive = Alive::new(self);
+        Pool::global().run_on(ACCEPTING_SHARD, move || {
+            tokio::task::spawn_local(accept(acceptor, listener, alive));
+        });
+    }
+
+    /// Replaces what it may serve by itself.
+    pub fn set_policy(&self, policy: Policy) {
+        *self.policy.lock() = Arc::new(policy);
+    }
+
+    /// What it may serve by itself.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.lock().clone()
+    }
+
+    /// Stops accepting; connections end what they have begun, or at once when `now`.
+    pub fn close(&self, now: bool) {
+        let next = if now { Phase::Dropped } else { Phase::Draining };
+        self.phase.send_if_modified(|phase| {
+            let changes = *phase < next;
+            *phase = next.max(*phase);
+            changes
+        });
+    }
+
+    /// Follows the phase.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Changes when connections over HTTP have to go.
+    pub fn drops(&self) -> watch::Receiver<u32> {
+        self.drops.subscribe()
+    }
+
+    /// Drops the connections that it serves over HTTP, and goes on.
+    pub fn drop_connections(&self) {
+        self.drops.send_modify(|drops| *drops = drops.wrapping_add(1));
+    }
+
+    /// Gives a connection to JavaScript.
+    pub fn pass(&self, fd: OwnedFd, bytes: Vec<u8>) {
+        if self.passed.push(Passed { fd, bytes }) {
+            self.tell(|events| events.passed(self.id));
+        }
+    }
+
+    /// The connections that wait for JavaScript.
+    pub fn take_passed(&self) -> Vec<Passed> {
+        self.passed.take()
+    }
+
+    /// Counts a handshake that JavaScript has to hear of. False when there are too many.
+    pub fn begin_handshake(&self) -> bool {
+        if self.pending.load(Ordering::Relaxed) >= self.limits.max_pending {
+            return false;
+        }
+        self.pending.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// JavaScript has heard of so many handshakes.
+    pub fn heard(&self, count: usize) {
+        let pending = |pending: usize| Some(pending.saturating_sub(count));
+        let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pending);
+    }
+
+    fn tell(&self, write: impl FnOnce(&mut EventBatch)) {
+        let mut batch = EventBatch::new();
+        write(&mut batch);
+        self.port.submit(batch);
+    }
+}
+
+impl Alive {
+    /// Counts one more.
+    pub fn new(acceptor: &Arc<Acceptor>) -> Self {
+        acceptor.alive.fetch_add(1, Ordering::Relaxed);
+        Self(acceptor.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // The accepting task counts too, so the last one goes only after that has ended.
+        if self.0.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.tell(|events| events.unlistened(self.0.id));
+        }
+    }
+}
+
+async fn accept(acceptor: Arc<Acceptor>, listener: OwnedFd, alive: Alive) {
+    let mut phase = acceptor.phase();
+    let local = Rc::new(Local {
+        sids: RefCell::new(Sids::new()),
+        scratch: RefCell::new(vec![0; MAX_HEAD]),
+    });
+    // Connections inherit it. A unix socket has no such option.
+    let _ = set_tcp_nodelay(&listener, true);
+    let Ok(listener) = watch_fd(listener) else { return };
+    while *phase.borrow_and_update() == Phase::Open {
+        let next = tokio::select! {
+            next = accept_some(&acceptor, &local, &listener) => next,
+            _ = phase.changed() => continue,
+        };
+        if let Next::After(pause) = next {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    drop(alive);
+}
+
+enum Next {
+    AtOnce,
+    After(Duration),
+}
+
+/// Accepts what waits, a bounded number at a time.
+async fn accept_some(
+    acceptor: &Arc<Acceptor>,
+    local: &Rc<Local>,
+    listener: &AsyncFd<OwnedFd>,
+) -> Next {
+    let Ok(mut ready) = listener.readable().await else { return Next::After(BACK_OFF) };
+    for _ in 0..BURST {
+        match acceptfrom_with(listener.as_fd(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            Ok((fd, peer)) => connection::admit(acceptor, local, fd, peer),
+            Err(Errno::AGAIN) => {
+                ready.clear_ready();
+                return Next::AtOnce;
+            }
+            // Out of descriptors or memory: the connection stays in the kernel's queue meanwhile.
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                return Next::After(BACK_OFF);
+            }
+            // The peer has left already, or the network has an error to report of it.
+            Err(_) => {}
+        }
+    }
+    tokio::task::yield_now().await;
+    Next::AtOnce
+}
+
+/// The I/O thread that accepts; sessions are spread over all.
+const ACCEPTING_SHARD: usize = 0;
+/// Connections accepted before others get a turn.
+const BURST: usize = 64;
+/// How long to wait when the system has no descriptor to give.
+const BACK_OFF: Duration = Duration::from_millis(100);

@@ -1,0 +1,148 @@
+//! Requests of polling: what is asked of a session, and the answer.
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::event::{Body, Response, next_request};
+use crate::proto::engine::{PacketType, Revision};
+use crate::shard::{Call, CallKind, Command, Known, Pool, Sid};
+use crate::transport::{Packet, Polling};
+
+use super::connection::Connection;
+use super::handshake::{self, Origin};
+use super::policy::{Policy, Route};
+use super::request::{Kind, Request};
+use super::response;
+use super::stream::{Read, read_more, write_all};
+
+/// What has become of a request.
+pub enum Outcome {
+    /// It was answered, and the next may come.
+    Answered,
+    /// It is JavaScript's to answer; nothing of it was used.
+    Declined,
+    /// The connection is gone.
+    Gone,
+}
+
+/// Serves one request of polling.
+pub async fn serve(
+    connection: &mut Connection,
+    policy: &Policy,
+    request: &Request,
+    head: &[u8],
+) -> Outcome {
+    let Some(route) = policy.routes.get(request.route) else { return Outcome::Declined };
+    let answer = match &request.kind {
+        Kind::OpenPolling => return open(connection, policy, request, route, head).await,
+        Kind::Poll { sid } => poll(connection, route, sid).await,
+        Kind::Post { sid, length } => post(connection, route, sid, *length).await,
+        Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
+    };
+    match answer {
+        Ok(Response { status, body }) => {
+            let bytes = response::polling(policy, route, request, None, status, &body);
+            write(connection, &bytes).await
+        }
+        Err(outcome) => outcome,
+    }
+}
+
+async fn open(
+    connection: &mut Connection,
+    policy: &Policy,
+    request: &Request,
+    route: &Route,
+    head: &[u8],
+) -> Outcome {
+    let Connection { acceptor, local, fd, peer, .. } = &*connection;
+    if !acceptor.begin_handshake() {
+        let _ = write(connection, &response::overloaded()).await;
+        return Outcome::Gone;
+    }
+    let origin = Origin { acceptor, peer: peer.as_ref(), head };
+    let Some((sid, packet)) = handshake::open_polling(&origin, local, route, fd.get_ref()) else {
+        return Outcome::Declined;
+    };
+    let polling = Polling { pending: None, supports_binary: true, jsonp: None };
+    let open = Packet::text(PacketType::Open, &[packet.as_bytes()]);
+    let body = polling.encode(&[open], Revision::V4);
+    let sid = std::str::from_utf8(&sid).ok();
+    let bytes = response::polling(policy, route, request, sid, 200, &body);
+    write(connection, &bytes).await
+}
+
+async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<Response, Outcome> {
+    let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
+    let request = next_request();
+    let (reply, answer) = oneshot::channel();
+    call(&known, sid, CallKind::Poll { request, reply });
+    let Connection { fd, buffer, .. } = connection;
+    tokio::select! {
+        biased;
+        answer = answer => answer.map_err(|_| Outcome::Declined),
+        () = Connection::gone(fd, buffer) => {
+            let key = known.session.key;
+            Pool::global().send(known.session.shard, Command::PollAborted { key, request });
+            Err(Outcome::Gone)
+        }
+    }
+}
+
+async fn post(
+    connection: &mut Connection,
+    route: &Route,
+    sid: &Sid,
+    length: usize,
+) -> Result<Response, Outcome> {
+    let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
+    if !known.begin_post() {
+        call(&known, sid, CallKind::Fail("data request overlap from client"));
+        return Ok(Response { status: 400, body: Body::Empty });
+    }
+    let answer = read_and_post(connection, &known, sid, length).await;
+    known.end_post();
+    if answer.is_ok() {
+        connection.buffer.drain(..length);
+    }
+    answer
+}
+
+async fn read_and_post(
+    connection: &mut Connection,
+    known: &Known,
+    sid: &Sid,
+    length: usize,
+) -> Result<Response, Outcome> {
+    let Connection { acceptor, fd, buffer, .. } = connection;
+    let arrives = async {
+        while buffer.len() < length {
+            if read_more(fd, buffer).await == Read::End {
+                return false;
+            }
+        }
+        true
+    };
+    if timeout(acceptor.limits.request, arrives).await != Ok(true) {
+        call(known, sid, CallKind::Fail("data request connection closed prematurely"));
+        return Err(Outcome::Gone);
+    }
+    let (reply, answer) = oneshot::channel();
+    let body = buffer.get(..length).unwrap_or_default().to_vec();
+    call(known, sid, CallKind::Post { request: next_request(), body, reply });
+    // The rest of the buffer stays: it is needed whole when the session declines.
+    answer.await.map_err(|_| Outcome::Declined)
+}
+
+fn call(known: &Known, sid: &Sid, kind: CallKind) {
+    let call = Call { key: known.session.key, sid: *sid, kind };
+    Pool::global().send(known.session.shard, Command::Call(Box::new(call)));
+}
+
+async fn write(connection: &Connection, bytes: &[u8]) -> Outcome {
+    let limit = connection.acceptor.limits.request;
+    match timeout(limit, write_all(&connection.fd, bytes)).await {
+        Ok(Ok(())) => Outcome::Answered,
+        _ => Outcome::Gone,
+    }
+}

@@ -1,0 +1,22 @@
+//! The native listener: accepts connections, looks at what they ask for, serves what is Engine.IO's
+//! without a step in JavaScript, and gives every other connection to the owner of the HTTP server,
+//! with nothing lost. Whatever is unusual counts as not Engine.IO's.
+
+mod acceptor;
+mod address;
+mod connection;
+mod cors;
+mod exchange;
+mod gzip;
+mod handshake;
+mod passed;
+mod policy;
+mod request;
+mod response;
+mod sid;
+mod stream;
+
+pub use acceptor::{Acceptor, Limits};
+pub use cors::{Cors, Origins};
+pub use passed::Passed;
+pub use policy::{Compression, Policy, Route};

@@ -1,0 +1,35 @@
+//! Connections on their way to the owner of the HTTP server. The listener adds, JavaScript takes all
+//! at a time; a connection that nobody takes is closed with this.
+
+use std::os::fd::OwnedFd;
+
+use parking_lot::Mutex;
+
+/// A connection that is not Engine.IO's, or not usually so.
+#[derive(Debug)]
+pub struct Passed {
+    /// The socket.
+    pub fd: OwnedFd,
+    /// What was read of it already; nothing when it was only looked at.
+    pub bytes: Vec<u8>,
+}
+
+/// The connections that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    waiting: Mutex<Vec<Passed>>,
+}
+
+impl Queue {
+    /// Adds a connection. True when JavaScript has to be told: it has taken all before.
+    pub fn push(&self, passed: Passed) -> bool {
+        let mut waiting = self.waiting.lock();
+        waiting.push(passed);
+        waiting.len() == 1
+    }
+
+    /// Takes all.
+    pub fn take(&self) -> Vec<Passed> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+}

@@ -1,0 +1,59 @@
+//! What the listener may serve by itself. JavaScript replaces it as a whole whenever something
+//! that has a say is registered or removed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::EngineConfig;
+use crate::shard::Registry;
+
+use super::cors::Cors;
+
+/// Everything that decides about requests.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// The engines that share the port.
+    pub routes: Vec<Route>,
+    /// How long an idle HTTP connection is kept after an answer.
+    pub keep_alive: Duration,
+}
+
+/// One engine, and which of its requests JavaScript has no part in.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// JavaScript's number of the engine.
+    pub engine: u32,
+    /// The path that its requests have, up to the query.
+    pub path: String,
+    /// Options that sessions read.
+    pub config: Arc<EngineConfig>,
+    /// How many I/O threads its sessions are spread over.
+    pub shards: usize,
+    /// Its sessions that further requests may name.
+    pub registry: Arc<Registry>,
+    /// WebSocket connections may be opened.
+    pub websocket: bool,
+    /// Polling connections may be opened, and polled.
+    pub polling: bool,
+    /// WebSockets may be compressed: what that needs is negotiated in JavaScript.
+    pub deflate: bool,
+    /// Polling connections may be upgraded.
+    pub upgrade: bool,
+    /// What follows the sid in the open packet over WebSocket.
+    pub websocket_open: String,
+    /// The same over polling.
+    pub polling_open: String,
+    /// Headers for other origins.
+    pub cors: Cors,
+    /// The cookie of polling handshakes: what comes before and after the sid in its header.
+    pub cookie: Option<(String, String)>,
+    /// When polling answers are compressed.
+    pub compression: Option<Compression>,
+}
+
+/// How polling answers are compressed.
+#[derive(Debug, Clone, Copy)]
+pub struct Compression {
+    /// Answers of fewer bytes are not.
+    pub threshold: usize,
+}

@@ -1,0 +1,53 @@
+//! HTTP requests that the listener has read itself, and how a shard answers them: the answer goes
+//! back to the connection instead of to JavaScript.
+
+use tokio::sync::oneshot;
+
+use crate::event::Response;
+
+use super::command::Upgrade;
+use super::registry::{Registration, Sid};
+
+/// A request that names a session.
+#[derive(Debug)]
+pub struct Call {
+    /// The session's slot.
+    pub key: u32,
+    /// The sid that was asked for: the slot may be another session's by now.
+    pub sid: Sid,
+    /// What is asked, and where the answer goes.
+    pub kind: CallKind,
+}
+
+/// What a request asks of a session. A sender that is dropped declines: the session cannot serve
+/// the request here, and JavaScript has to serve or to refuse it.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are those of the requests in `Command`")]
+pub enum CallKind {
+    /// A GET.
+    Poll { request: u32, reply: oneshot::Sender<Response> },
+    /// A POST with its whole body.
+    Post { request: u32, body: Vec<u8>, reply: oneshot::Sender<Response> },
+    /// The request broke a rule: the session ends with a transport error.
+    Fail(&'static str),
+    /// A WebSocket that wants to take over. The stream of a declined one comes back.
+    Upgrade { takeover: Box<Takeover>, reply: oneshot::Sender<Option<Box<Takeover>>> },
+}
+
+/// The WebSocket of an upgrade request.
+#[derive(Debug)]
+pub struct Takeover {
+    /// The stream and the session.
+    pub upgrade: Upgrade,
+    /// Whose stream it is and what the request was, as fields of a record for JavaScript.
+    pub details: String,
+}
+
+/// What JavaScript is told of a session that it has not asked for.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Fields of the record, in JSON.
+    pub details: String,
+    /// Present when further requests may name the session.
+    pub registration: Option<Registration>,
+}
