@@ -115,6 +115,16 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * @default half the cores, from 1 to 4
    */
   ioThreads?: number;
+
+  /**
+   * Who accepts the connections of the HTTP server. An option of ferrio's own. With `"native"`, Rust
+   * accepts and serves those of the engine without a step in JavaScript, and gives every other
+   * connection to the HTTP server; see docs/listener.md. Where that is not possible, Node accepts as
+   * usual, and a warning says why.
+   *
+   * @default the environment variable FERRIO_ACCEPTOR, or else "node"
+   */
+  acceptor?: "node" | "native";
 }
 
 /**

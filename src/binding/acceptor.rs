@@ -156,6 +156,7 @@ impl Core {
     pub fn close_acceptor(&self, acceptor: u32) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
             acceptor.close(false);
+            acceptor.wait_unlistened();
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::event::{EventBatch, Port};
 use crate::session::PortId;
-use crate::shard::Pool;
+use crate::shard::{Barrier, Pool};
 use crate::transport::watch as watch_fd;
 
 use super::connection;
@@ -39,6 +39,7 @@ pub struct Acceptor {
     pending: AtomicUsize,
     alive: AtomicUsize,
     phase: watch::Sender<Phase>,
+    unlistened: Barrier,
     drops: watch::Sender<u32>,
 }
 
@@ -90,6 +91,7 @@ impl Acceptor {
             pending: AtomicUsize::new(0),
             alive: AtomicUsize::new(0),
             phase: watch::Sender::new(Phase::Open),
+            unlistened: Barrier::default(),
             drops: watch::Sender::new(0),
         })
     }
@@ -121,6 +123,11 @@ impl Acceptor {
             *phase = next.max(*phase);
             changes
         });
+    }
+
+    /// Waits, for a bounded time, until nothing is accepted any more: then the port is free.
+    pub fn wait_unlistened(&self) {
+        self.unlistened.wait(UNLISTEN_LIMIT);
     }
 
     /// Follows the phase.
@@ -207,6 +214,8 @@ async fn accept(acceptor: Arc<Acceptor>, listener: OwnedFd, alive: Alive) {
             tokio::time::sleep(pause).await;
         }
     }
+    drop(listener);
+    acceptor.unlistened.reach();
     drop(alive);
 }
 
@@ -245,5 +254,7 @@ async fn accept_some(
 const ACCEPTING_SHARD: usize = 0;
 /// Connections accepted before others get a turn.
 const BURST: usize = 64;
+/// How long whoever closes waits for the I/O thread.
+const UNLISTEN_LIMIT: Duration = Duration::from_millis(250);
 /// How long to wait when the system has no descriptor to give.
 const BACK_OFF: Duration = Duration::from_millis(100);

@@ -209,7 +209,7 @@ export type Plainly = [
 ];
 
 /** Options of ferrio's own. */
-type OwnOptions = "ioThreads";
+type OwnOptions = "ioThreads" | "acceptor";
 
 export type Options = [
   // `adapter` names the class Namespace, of which there are two here

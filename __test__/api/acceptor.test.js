@@ -1,0 +1,321 @@
+"use strict";
+
+// The native listener: connections of the engine never pass through Node's http server,
+// all others do, with nothing lost. An option of ferrio's own.
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const http = require("node:http");
+const https = require("node:https");
+const net = require("node:net");
+const nodeTest = require("node:test");
+const express = require("express");
+const { WebSocket, WebSocketServer } = require("ws");
+const { isReference, target } = require("../support/target");
+const { test, eachTransport } = require("../support/scenario");
+const { App, closeAtEnd, listen, serve } = require("../support/app");
+const { atEnd } = require("../support/cleanup");
+const { selfSigned } = require("../support/certificate");
+const { next, until } = require("../support/events");
+const { openPolling, openWebSocket, request } = require("../support/request");
+
+const NATIVE = { acceptor: "native" };
+
+if (isReference) {
+  nodeTest.test("the reference has no native listener", { skip: true });
+} else {
+  declare();
+}
+
+/** A server whose http server counts the connections that it is given. */
+async function serveCounting(t, { transport, options, listener } = {}) {
+  const httpServer = http.createServer(listener ?? ((req, res) => res.end(`app ${req.url}`)));
+  const app = await serve(t, { transport, httpServer, options: { ...NATIVE, ...options } });
+  await until(() => httpServer._handle.constructor.name === "Listening", "Rust accepts");
+  return app;
+}
+
+/** A bare connection; `read()` resolves with all text that has come once it matches. */
+async function connectRaw(t, port) {
+  const socket = net.connect(port, "127.0.0.1");
+  atEnd(t, () => socket.destroy());
+  await once(socket, "connect");
+  let text = "";
+  socket.setEncoding("latin1").on("data", (chunk) => (text += chunk));
+  socket.on("error", () => {});
+  const read = async (pattern) => {
+    await until(() => pattern.test(text), `${pattern} has come`);
+    const taken = text;
+    text = "";
+    return taken;
+  };
+  return { socket, read };
+}
+
+function declare() {
+  eachTransport("clients and the application share a port", async (t, transport) => {
+    const app = await serveCounting(t, { transport });
+    const { client, socket } = await app.connect();
+    socket.on("question", (value, answer) => answer(value + 1));
+    assert.equal(await client.emitWithAck("question", 1), 2);
+    assert.equal((await request(`${app.url}/page`)).text, "app /page");
+    const gone = next(socket, "disconnect");
+    client.disconnect();
+    assert.equal((await gone)[0], "client namespace disconnect");
+  });
+
+  test("an option that is neither is refused", () => {
+    const attach = () => new target.Server(http.createServer(), { acceptor: "rust" });
+    assert.throws(attach, /"acceptor" must be "node" or "native", not "rust"/);
+  });
+
+  test("the request that opened a connection is a whole one", async (t) => {
+    const app = await serveCounting(t);
+    const headers = { Cookie: "a=b", "X-Latin": "caf\xe9", Origin: "http://elsewhere" };
+    const { client, socket } = await app.connect("/", {
+      transports: ["websocket"],
+      extraHeaders: headers,
+      query: { lang: "rust" },
+    });
+    const { request: req, handshake } = socket;
+    assert.ok(req instanceof http.IncomingMessage);
+    assert.equal(req.headers.cookie, "a=b");
+    assert.equal(req.headers["x-latin"], "caf\xe9");
+    assert.ok(req.rawHeaders.includes("X-Latin"));
+    assert.equal(req.method, "GET");
+    assert.equal(req._query.lang, "rust");
+    assert.equal(req.connection, req.socket);
+    assert.ok(req.socket instanceof net.Socket);
+    assert.equal(req.socket.remoteAddress, "127.0.0.1");
+    assert.equal(req.socket.remoteFamily, "IPv4");
+    assert.equal(req.socket.localPort, app.port);
+    assert.equal(req.socket.server, app.httpServer);
+    assert.equal(req.websocket, socket.conn.transport.socket);
+    assert.equal(handshake.address, "127.0.0.1");
+    assert.equal(handshake.headers, req.headers);
+    assert.equal(handshake.xdomain, true);
+    assert.equal(handshake.secure, false);
+    assert.equal(handshake.url, req.url);
+    assert.equal(handshake.query, req._query);
+    assert.ok(Math.abs(Date.now() - handshake.issued) < 60_000);
+    assert.equal(new Date(handshake.time).getTime(), Math.floor(handshake.issued / 1000) * 1000);
+    assert.ok(client.connected);
+  });
+
+  test("destroying the socket of a request ends the connection", async (t) => {
+    const app = await serveCounting(t);
+    const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+    const gone = Promise.all([next(socket, "disconnect"), next(client, "disconnect")]);
+    socket.request.socket.destroy();
+    assert.equal((await gone)[0][0], "transport close");
+  });
+
+  test("a connection that was polled can go on to the application", async (t) => {
+    const app = await serveCounting(t);
+    const { socket, read } = await connectRaw(t, app.port);
+    socket.write("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
+    const answer = await read(/"maxPayload":1000000}/);
+    assert.match(answer, /^HTTP\/1.1 200 OK\r\n/);
+    assert.match(answer, /\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n/);
+    assert.match(answer, /\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/);
+    const later = "GET /two HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    socket.write(`GET /one HTTP/1.1\r\nHost: a\r\n\r\n${later}`);
+    assert.match(await read(/two/), /app \/one[^]*app \/two/);
+  });
+
+  test("a poll and a request for the application may come in one packet", async (t) => {
+    const app = await serveCounting(t);
+    const { socket, read } = await connectRaw(t, app.port);
+    socket.write(
+      "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n" +
+        "GET /behind HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    assert.match(await read(/behind/), /"sid"[^]*app \/behind/);
+  });
+
+  test("first bytes may come one by one", async (t) => {
+    const app = await serveCounting(t);
+    for (const [path, expected] of [
+      ["/socket.io/?EIO=4&transport=polling", /"sid"/],
+      ["/socket.io.html", /app \/socket.io.html/],
+    ]) {
+      const { socket, read } = await connectRaw(t, app.port);
+      socket.setNoDelay();
+      for (const character of `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`) {
+        await new Promise((resolve) => socket.write(character, resolve));
+        await new Promise(setImmediate);
+      }
+      await read(expected);
+    }
+  });
+
+  test("uploads reach the application, with and without Expect", async (t) => {
+    const app = await serveCounting(t, {
+      listener: express().post("/upload", (req, res) => {
+        let length = 0;
+        req.on("data", (chunk) => (length += chunk.length));
+        req.on("end", () => res.send(`${length} bytes`));
+      }),
+    });
+    const body = Buffer.alloc(3_000_000, "x");
+    for (const headers of [{}, { Expect: "100-continue" }, { "Transfer-Encoding": "chunked" }]) {
+      const { text } = await request(`${app.url}/upload`, { method: "POST", headers, body });
+      assert.equal(text, "3000000 bytes");
+    }
+  });
+
+  test("another library's WebSockets are its own", async (t) => {
+    const app = await serveCounting(t, { options: { destroyUpgrade: false } });
+    const others = new WebSocketServer({ noServer: true });
+    app.httpServer.on("upgrade", (req, socket, head) => {
+      if (req.url === "/other") {
+        others.handleUpgrade(req, socket, head, (ws) => ws.send("hello"));
+      }
+    });
+    const ws = new WebSocket(`ws://127.0.0.1:${app.port}/other`);
+    atEnd(t, () => ws.terminate());
+    assert.equal(String((await once(ws, "message"))[0]), "hello");
+    // Somebody else looks at upgrade requests now, so Node shows them all.
+    const { socket } = await app.connect("/", { transports: ["websocket"] });
+    assert.ok(socket.connected);
+  });
+
+  test("who decides about requests is asked, whenever that begins", async (t) => {
+    const app = await serveCounting(t);
+    assert.ok((await openWebSocket(t, `${app.url}/socket.io/?EIO=4&transport=websocket`)).accepted);
+    app.io.engine.opts.allowRequest = (req, decide) => decide("not today", false);
+    await until(() => app.io.engine.clientsCount === 1, "the first has been heard of");
+    const refused = await openWebSocket(t, `${app.url}/socket.io/?EIO=4&transport=websocket`);
+    assert.equal(refused.accepted, false);
+    assert.equal((await openPolling(app.url)).response.status, 403);
+  });
+
+  test("listeners for headers see and change those of every answer", async (t) => {
+    const app = await serveCounting(t);
+    app.io.engine.on("initial_headers", (headers, req) => {
+      headers["X-First"] = req.url.length;
+    });
+    await new Promise(setImmediate);
+    const { response } = await openPolling(app.url);
+    assert.ok(Number(response.headers["x-first"]) > 10);
+  });
+
+  for (const [title, origin, asks, expected] of [
+    ["any", "*", "http://a", ["*", undefined]],
+    ["one", "http://a", "http://b", ["http://a", "Origin"]],
+    ["a list", ["http://a", "http://b"], "http://b", ["http://b", "Origin"]],
+    ["a list without it", ["http://a"], "http://b", [undefined, "Origin"]],
+    ["a pattern", /a$/, "http://a", ["http://a", "Origin"]],
+    ["a function", (asked, done) => done(null, true), "http://a", ["http://a", "Origin"]],
+  ]) {
+    test(`other origins hear the same from both listeners: ${title}`, async (t) => {
+      for (const acceptor of ["node", "native"]) {
+        const cors = { origin, credentials: true, exposedHeaders: ["X-A", "X-B"] };
+        const options = { acceptor, cors, cookie: { name: "sid", maxAge: 10 } };
+        const app = await serve(t, { options });
+        const { response, open } = await openPolling(app.url, { headers: { Origin: asks } });
+        const seen = response.headers;
+        assert.equal(seen["access-control-allow-origin"], expected[0], acceptor);
+        assert.equal(seen.vary, expected[1], acceptor);
+        assert.equal(seen["access-control-allow-credentials"], "true");
+        assert.equal(seen["access-control-expose-headers"], "X-A,X-B");
+        const cookie = `sid=${open.sid}; Max-Age=10; Path=/; HttpOnly; SameSite=Lax`;
+        assert.deepEqual(seen["set-cookie"], [cookie]);
+        assert.equal(seen["content-type"], "text/plain; charset=UTF-8");
+        assert.equal(seen["cache-control"], "no-store");
+      }
+    });
+  }
+
+  test("large answers to polls are compressed", async (t) => {
+    const app = await serveCounting(t);
+    app.io.on("connection", (socket) => socket.emit("large", "x".repeat(5_000)));
+    const { open } = await openPolling(app.url);
+    const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    assert.equal((await request(url, { method: "POST", body: "40" })).text, "ok");
+    const headers = { "Accept-Encoding": "gzip, deflate, br" };
+    let text = "";
+    while (!text.includes("large")) {
+      const response = await request(url, { headers });
+      const packed = response.headers["content-encoding"] === "gzip";
+      const body = packed ? require("node:zlib").gunzipSync(response.body) : response.body;
+      assert.equal(packed, body.length >= 1024);
+      text += body;
+    }
+  });
+
+  test("posts that cross end the connection", async (t) => {
+    const app = await serveCounting(t);
+    const { open } = await openPolling(app.url);
+    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
+    const closed = next(app.io.engine.clients[open.sid], "close");
+    const head =
+      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
+      "Host: a\r\nContent-Length: 2\r\n\r\n";
+    const first = await connectRaw(t, app.port);
+    first.socket.write(`${head}4`);
+    const second = await connectRaw(t, app.port);
+    second.socket.write(`${head}40`);
+    // Which of the two is first does not matter: the other one is one too many.
+    const [reason, error] = await closed;
+    assert.equal(reason, "transport error");
+    assert.equal(error.message, "data request overlap from client");
+  });
+
+  test("the http server counts and waits for WebSockets", async (t) => {
+    const httpServer = http.createServer();
+    const io = new target.Server(httpServer, NATIVE);
+    const app = new App(io);
+    closeAtEnd(t, io, app);
+    await listen(httpServer);
+    await until(() => httpServer._handle.constructor.name === "Listening");
+    assert.equal(httpServer.address().address, "127.0.0.1");
+    assert.equal(httpServer.listening, true);
+    const { client } = await app.connect("/", { transports: ["websocket"] });
+    assert.equal(httpServer._connections, 1);
+    const { url } = app;
+    let closed = false;
+    const closing = new Promise((resolve) =>
+      httpServer.close(() => {
+        closed = true;
+        resolve();
+      }),
+    );
+    assert.equal(httpServer.listening, false);
+    await assert.rejects(request(url), { code: "ECONNREFUSED" });
+    assert.equal(closed, false);
+    client.disconnect();
+    await closing;
+  });
+
+  test("a server that listens already, and one that listens again, is taken over", async (t) => {
+    const httpServer = http.createServer((req, res) => res.end("app"));
+    await listen(httpServer);
+    const io = new target.Server(httpServer, NATIVE);
+    const app = new App(io);
+    closeAtEnd(t, io, app);
+    for (let round = 0; round < 2; round++) {
+      await until(() => httpServer._handle.constructor.name === "Listening");
+      const { client } = await app.connect("/", { transports: ["websocket"] });
+      assert.equal((await request(app.url)).text, "app");
+      client.disconnect();
+      if (round === 0) {
+        await new Promise((resolve) => {
+          httpServer.close(resolve);
+          httpServer.closeAllConnections();
+        });
+        await listen(httpServer);
+      }
+    }
+  });
+
+  test("where TLS is Node's, Node accepts and says so", async (t) => {
+    const warned = once(process, "warning");
+    const httpServer = https.createServer(selfSigned());
+    const app = await serve(t, { httpServer, options: NATIVE });
+    const [warning] = await warned;
+    assert.equal(warning.code, "FERRIO_ACCEPTOR");
+    assert.match(warning.message, /Node ends the TLS/);
+    assert.notEqual(app.httpServer._handle.constructor.name, "Listening");
+  });
+}
