@@ -148,6 +148,7 @@ class AcceptedSocket extends net.Socket {
 function createRequest(origin) {
   const [requestLine, ...lines] = origin.fields[4].split("\r\n");
   const [method, url] = requestLine.split(" ");
+  /** @type {any} Its inner fields are used too. */
   const req = new http.IncomingMessage(origin.socket);
   req.httpVersion = "1.1";
   req.httpVersionMajor = 1;

@@ -53,6 +53,7 @@ function acceptNatively(engine, httpServer, path, pristine, asked) {
 class Acceptor {
   /** @param {import("http").Server} httpServer */
   constructor(httpServer) {
+    /** Its inner fields are used too. @type {any} */
     this.httpServer = httpServer;
     /** Number of the listener in the core; -1 while there is none. */
     this.id = -1;
@@ -344,17 +345,24 @@ function obstacleOf(httpServer, handle) {
   return undefined;
 }
 
-/** Makes Node's socket of a descriptor, as a listening server would. */
+/**
+ * Makes Node's socket of a descriptor, as a listening server would.
+ * @param {any} httpServer
+ * @param {number} fd
+ * @returns {any} undefined when that fails, or there are too many
+ */
 function adopt(httpServer, fd) {
+  const options = {
+    fd,
+    allowHalfOpen: httpServer.allowHalfOpen,
+    pauseOnCreate: httpServer.pauseOnConnect,
+    readable: true,
+    writable: true,
+  };
+  /** @type {any} */
   let socket;
   try {
-    socket = new net.Socket({
-      fd,
-      allowHalfOpen: httpServer.allowHalfOpen,
-      pauseOnCreate: httpServer.pauseOnConnect,
-      readable: true,
-      writable: true,
-    });
+    socket = new net.Socket(options);
   } catch (err) {
     debug("a connection could not be passed on: %s", err.message);
     fs.closeSync(fd);
@@ -373,11 +381,10 @@ function adopt(httpServer, fd) {
     socket.setKeepAlive(true, httpServer.keepAliveInitialDelay);
   }
   httpServer._connections++;
-  socket.server = httpServer;
-  socket._server = httpServer;
-  return socket;
+  return Object.assign(socket, { server: httpServer, _server: httpServer });
 }
 
+/** @param {any[]} addresses the peer's address and port, and our own */
 function dropped([remoteAddress, remotePort, localAddress, localPort]) {
   const family = (address) => (address ? `IPv${net.isIP(address)}` : undefined);
   return {
@@ -433,4 +440,4 @@ const LIMITS = { maxPending: 16_384, firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { acceptNatively, acceptorOf };
+module.exports = { Acceptor, acceptNatively, acceptorOf };

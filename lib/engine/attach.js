@@ -9,11 +9,11 @@ const { markAsOurs } = require("./policy");
 /**
  * @param {import("./server").Server} engine
  * @param {import("http").Server} httpServer
- * @param {object} [options] `path`, `addTrailingSlash`, `destroyUpgrade`, `destroyUpgradeTimeout`,
+ * @param {object} options `path`, `addTrailingSlash`, `destroyUpgrade`, `destroyUpgradeTimeout`,
  *   `acceptor`
  * @param {object} pristine the methods of the engine's class, to tell whether some were replaced
  */
-function attach(engine, httpServer, options = {}, pristine) {
+function attach(engine, httpServer, options, pristine) {
   const isNative = acceptorOf(options.acceptor) === "native";
   const path = engine._computePath(options);
   const destroyTimeout = options.destroyUpgradeTimeout || 1000;

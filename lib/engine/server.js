@@ -107,7 +107,7 @@ class Server extends EventEmitter {
 
   /** Serves the requests of an http server that concern the engine. */
   attach(httpServer, options) {
-    attach(this, httpServer, options, pristine);
+    attach(this, httpServer, options ?? {}, pristine);
   }
 
   /**
@@ -639,7 +639,7 @@ function noop() {}
 
 const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
-/** What transports read of their request, where the native listener has read it. */
+/** What transports read of their request, where the native listener has read it. @type {any} */
 const ACCEPTED_REQUEST = Object.freeze({ _query: Object.freeze({ EIO: "4" }) });
 /** What an upgrade request brings to its transport. */
 const kUpgrade = Symbol("upgrade");
