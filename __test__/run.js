@@ -7,7 +7,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { execFileSync, spawn } = require("node:child_process");
 
-const FOLDERS = ["api", "protocol", "unit", "ecosystem", "examples", "browser", "package"];
+const FOLDERS = ["api", "protocol", "unit", "ecosystem", "docs", "examples", "browser", "package"];
 const CONCURRENCY = 2;
 /** A file takes seconds; one that hangs is ended after this long. */
 const FILE_LIMIT = 5 * 60_000;

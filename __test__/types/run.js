@@ -9,6 +9,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { inInstalledCopy } = require("./installed");
+const { undocumented } = require("./documented");
 const { compareSurfaces } = require("./surface");
 
 const args = process.argv.slice(2);
@@ -100,6 +101,7 @@ function main() {
     compile("tsconfig.both.json", filesIn("both")),
   );
   check("both: same members", () => compareSurfaces(ts, __dirname));
+  check("ferrio: every public member has a comment", () => undocumented());
   for (const withEngine of [true, false]) {
     for (const [name, options] of [
       ["node10", {}],
