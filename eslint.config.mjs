@@ -6,7 +6,16 @@ import globals from "globals";
 const browserPages = ["examples/chat/public/**/*.js"];
 
 export default [
-  { ignores: ["node_modules/", "target/", "bench/results/", "bench/peers/", "**/*.d.ts"] },
+  {
+    ignores: [
+      "node_modules/",
+      "target/",
+      "bench/results/",
+      "bench/peers/",
+      "__test__/ecosystem/stock/",
+      "**/*.d.ts",
+    ],
+  },
   js.configs.recommended,
   {
     files: ["**/*.js", "**/*.cjs"],

@@ -6,6 +6,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { execFileSync, spawn } = require("node:child_process");
+const { isInstalled, placePackage, treeOf } = require("../scripts/ensure-ecosystem");
 
 const FOLDERS = ["api", "protocol", "unit", "ecosystem", "docs", "examples", "browser", "package"];
 const CONCURRENCY = 2;
@@ -16,7 +17,11 @@ const RUN_LIMIT = 30 * 60_000;
 
 const present = FOLDERS.filter((folder) => fs.existsSync(path.join(__dirname, folder)));
 const files = process.argv.slice(2).length > 0 ? process.argv.slice(2) : present;
-run(files.flatMap(testFiles));
+const tests = files.flatMap(testFiles);
+if (tests.some((file) => path.basename(path.dirname(file)) === "ecosystem")) {
+  setUpEcosystem(process.env.FERRIO_TEST_TARGET === "socket.io");
+}
+run(tests);
 
 function run(tests) {
   if (tests.length === 0) {
@@ -60,6 +65,21 @@ function testFiles(name) {
     .filter((file) => file.endsWith(".test.js"))
     .sort()
     .map((file) => path.join(found, file));
+}
+
+/** The packages of the ecosystem tests must be there; the server among them is today's. */
+function setUpEcosystem(isReference) {
+  if (!isInstalled(treeOf(isReference))) {
+    const variable = isReference ? "FERRIO_TEST_TARGET=socket.io " : "";
+    console.error(
+      "run.js: the packages of the ecosystem tests are not installed: run " +
+        `${variable}node scripts/ensure-ecosystem.js`,
+    );
+    process.exit(1);
+  }
+  if (!isReference) {
+    placePackage();
+  }
 }
 
 /** The option if this version of Node knows it. */
