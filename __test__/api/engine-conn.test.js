@@ -43,6 +43,27 @@ eachTransport("send and write chain and call back in order", async (t, transport
   assert.deepEqual(conn.packetsFn, []);
 });
 
+for (const watched of [false, true]) {
+  const who = watched ? "with somebody watching writes" : "with nobody watching";
+  test(`a frame that was made before goes out instead of the data, ${who}`, async (t) => {
+    const app = await serve(t);
+    const { conn, messages } = await rawSession(t, app);
+    if (watched) conn.on("flush", () => {});
+    const body = Buffer.from(`4${"é".repeat(100)}`);
+    const small = { wsPreEncodedFrame: [Buffer.from([0x81, 2]), Buffer.from("4a")] };
+    const long = { wsPreEncodedFrame: [Buffer.from([0x81, 126, 0, body.length]), body] };
+    const bytes = { wsPreEncodedFrame: [Buffer.from([0x82, 2]), Buffer.from([7, 8])] };
+    conn.send("other", small);
+    conn.send("other", long);
+    conn.send(Buffer.from("other"), bytes);
+    conn.send("as it is");
+    await until(() => messages.length === 4);
+    const [first, second, third, last] = messages.map((message) => Buffer.from(message));
+    assert.deepEqual([first, second], [Buffer.from("4a"), body]);
+    assert.deepEqual([third, last], [Buffer.from([7, 8]), Buffer.from("4as it is")]);
+  });
+}
+
 eachTransport("packetCreate tells of each packet and may change it", async (t, transport) => {
   const app = await serve(t, { transport });
   const { client, socket } = await app.connect();

@@ -9,7 +9,13 @@ const { AsyncResource } = require("async_hooks");
 const debug = require("debug")("engine:socket");
 const { onReplace } = require("../overrides");
 const { connections, core, currentTick, ref, touchTick, unref } = require("../dispatch");
-const { PACKET_TYPES, takesPacketsItself, toMessage, transportError } = require("./transport");
+const {
+  PACKET_TYPES,
+  messageOf,
+  takesPacketsItself,
+  toMessage,
+  transportError,
+} = require("./transport");
 const { Origin } = require("./accepted");
 const { dropViews, holdsPackets, showWaiting } = require("./waiting");
 
@@ -622,12 +628,14 @@ class Socket extends EventEmitter {
   }
 
   /** @param {{type: string, data?: any, options: any}} packet */
-  _handOver({ type, data, options }) {
+  _handOver(packet) {
     if (this.handle === -1) {
       return;
     }
+    const { type, data, options } = packet;
     if (type === "message") {
-      core.sendGroup(this.handle, [toMessage(data)], options.compress === false ? UNCOMPRESSED : 0);
+      const message = messageOf(packet, this.transport);
+      core.sendGroup(this.handle, [message], options.compress === false ? UNCOMPRESSED : 0);
     } else {
       const text = data === undefined ? undefined : `${data}`;
       core.sendPacket(this.handle, PACKET_TYPES.indexOf(type), text);

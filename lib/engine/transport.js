@@ -72,9 +72,11 @@ class Transport extends EventEmitter {
   /** Hands packets to the core. They leave together. */
   send(packets) {
     const { conn } = this;
-    for (const { type, data, options } of packets) {
+    for (const packet of packets) {
+      const { type, data, options } = packet;
       if (type === "message") {
-        core.sendGroup(conn.handle, [toMessage(data)], options?.compress === false ? 2 : 0);
+        const message = messageOf(packet, this);
+        core.sendGroup(conn.handle, [message], options?.compress === false ? 2 : 0);
         conn.touch(data?.length ?? 0);
       } else {
         const text = data === undefined ? undefined : `${data}`;
@@ -156,6 +158,30 @@ function transportError(message, description) {
   return err;
 }
 
+/**
+ * The message of a packet. Who sends a WebSocket frame that is made already means what that says,
+ * except the adapter, whose frames say the same as the packet.
+ * @param {{data?: any, options?: any}} packet
+ * @param {any} transport the one in use
+ */
+function messageOf({ data, options }, transport) {
+  const frame = options?.wsPreEncodedFrame;
+  const counts = frame !== undefined && !options.preEncoded;
+  if (counts && transport.name === "websocket" && !transport.perMessageDeflate) {
+    return contentOf(Buffer.concat(frame));
+  }
+  return toMessage(data);
+}
+
+/** The message in an unmasked frame: the core makes frames itself. */
+function contentOf(frame) {
+  const length = frame[1];
+  const payload = frame.subarray(length < 126 ? 2 : length === 126 ? 4 : 10);
+  const isText = (frame[0] & 0x0f) === 1;
+  // The first character of a text is the type of the packet.
+  return isText ? payload.toString("utf8", 1) : payload;
+}
+
 /** A message in one of the two forms that the core takes: a string or a Buffer. */
 function toMessage(data) {
   if (Buffer.isBuffer(data)) {
@@ -180,4 +206,11 @@ function observe(transport, event) {
 
 function noop() {}
 
-module.exports = { PACKET_TYPES, Transport, takesPacketsItself, toMessage, transportError };
+module.exports = {
+  PACKET_TYPES,
+  Transport,
+  messageOf,
+  takesPacketsItself,
+  toMessage,
+  transportError,
+};

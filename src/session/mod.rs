@@ -819,9 +819,11 @@ fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewe
             ws.out.clear();
             false
         }
+        // Were the stream closed with bytes behind the peer's close frame unread, the reset would
+        // overtake our answer: it is half-closed, too.
         Farewell::Reply(code) => {
             ws.out.push(close_frame(code));
-            false
+            true
         }
         Farewell::CloseFrame(code) => {
             ws.out.push(close_frame(code));

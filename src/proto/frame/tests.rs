@@ -164,7 +164,7 @@ fn violations_are_worded_and_coded_as_the_reference_words_them() {
         let error = error_of(&input);
         assert_eq!((error.close_code(), error.message()), (code, text));
     }
-    let too_many = frame(0x02, b"").into_iter().chain(frame(0x00, b"").repeat(16 * 1024));
+    let too_many = frame(0x02, b"").into_iter().chain(frame(0x00, b"").repeat(128 * 1024));
     let error = error_of(&too_many.collect::<Vec<_>>());
     assert_eq!(error.close_code(), 1008);
     assert_eq!(error.message(), "RangeError: Too many message fragments");
