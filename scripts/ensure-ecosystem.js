@@ -13,6 +13,9 @@ const { locate } = require("../lib/locate");
 const root = path.join(__dirname, "..");
 const home = path.join(root, "__test__", "ecosystem");
 
+/** A copy of the package-lock.json that was installed. */
+const MARK = path.join("node_modules", ".installed-lock.json");
+
 /**
  * The folder whose node_modules the tests load packages from.
  * @param {boolean} isReference
@@ -43,6 +46,7 @@ function ensureEcosystem(isReference = false) {
     if (status !== 0) {
       throw error ?? new Error(`npm ci failed in ${tree}`);
     }
+    fs.copyFileSync(path.join(tree, "package-lock.json"), path.join(tree, MARK));
   }
   if (!isReference) {
     placePackage();
@@ -55,9 +59,9 @@ function ensureEcosystem(isReference = false) {
  * @returns {boolean}
  */
 function isInstalled(tree) {
-  const installed = path.join(tree, "node_modules", ".package-lock.json");
+  const installed = path.join(tree, MARK);
   const lock = path.join(tree, "package-lock.json");
-  return fs.existsSync(installed) && fs.statSync(installed).mtimeMs >= fs.statSync(lock).mtimeMs;
+  return fs.existsSync(installed) && fs.readFileSync(installed).equals(fs.readFileSync(lock));
 }
 
 /**
