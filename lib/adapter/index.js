@@ -41,6 +41,7 @@ for (const [own, name] of [
   [NativeSessionAwareAdapter, "SessionAwareAdapter"],
 ]) {
   Object.defineProperty(own, "name", { value: name });
+  Object.defineProperty(own, "length", { value: 1 });
 }
 
 let offsets = 0;

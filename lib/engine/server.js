@@ -106,8 +106,8 @@ class Server extends EventEmitter {
   }
 
   /** Serves the requests of an http server that concern the engine. */
-  attach(httpServer, options) {
-    attach(this, httpServer, options ?? {}, pristine);
+  attach(httpServer, options = {}) {
+    attach(this, httpServer, options, pristine);
   }
 
   /**

@@ -67,7 +67,7 @@ class Transport extends EventEmitter {
   }
 
   /** Takes an HTTP request of the client. */
-  onRequest() {}
+  onRequest(_req) {}
 
   /** Hands packets to the core. They leave together. */
   send(packets) {
