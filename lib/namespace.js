@@ -4,6 +4,7 @@
 // before it becomes one of them, and shorthands for broadcasting to all of them.
 
 const debug = require("debug")("socket.io:namespace");
+const { serveForeign } = require("./adapter/foreign-rooms");
 const { BroadcastOperator } = require("./broadcast-operator");
 const {
   StrictEventEmitter,
@@ -38,6 +39,7 @@ class Namespace extends StrictEventEmitter {
   _initAdapter() {
     const AdapterClass = this.server.adapter();
     this.adapter = new AdapterClass(this);
+    serveForeign(this.adapter);
     Promise.resolve(this.adapter.init()).catch((err) => {
       debug("error while initializing the adapter of %s: %s", this.name, err);
     });

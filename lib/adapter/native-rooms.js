@@ -1,83 +1,51 @@
 "use strict";
 
-// Rooms that the native core knows too, for any in-memory adapter of the socket.io-adapter
-// package. The Maps of the package stay the truth that applications read and may even change; the
-// core's index follows them, and serves a broadcast only while both agree on who is to hear it.
+// Broadcasts that the native core fans out, for any in-memory adapter of the socket.io-adapter
+// package: only while the core and the adapter's Maps agree on who is to hear them, and while
+// nobody watches or replaces a step that this leaves out. Adapters of others: foreign-rooms.js.
 
 const { Adapter } = require("socket.io-adapter");
 const { isPatched } = require("../client");
 const { writesArePatched } = require("../engine/socket");
 const native = require("../native");
+const { Mirror } = require("./mirror");
 const { onReplace } = require("../overrides");
 const { Socket } = require("../socket");
+
+/** From now on the core is told of an adapter's rooms. */
+function mirror(adapter) {
+  // Not enumerable: adapters are inspected and compared.
+  Object.defineProperty(adapter, kMirror, { value: new Mirror() });
+  native.countConnected(adapter);
+}
 
 /** Makes a class of adapters whose broadcasts fan out in the core. */
 const withNativeRooms = (Base) =>
   class extends Base {
     constructor(nsp) {
       super(nsp);
-      // Not enumerable: adapters are inspected and compared.
-      Object.defineProperty(this, kMirror, { value: new Mirror() });
-      native.countConnected(this);
+      mirror(this);
     }
 
     addAll(id, rooms) {
-      const mirror = this[kMirror];
-      const socket = socketOf(this.nsp, id);
-      if (!this.sids.has(id)) {
-        mirror.ids++;
-        if (socket !== undefined) {
-          native.returnToNamespace(socket);
-        }
-      }
-      if (socket === undefined) {
-        mirror.early.add(id);
-      } else if (mirror.early.delete(id)) {
-        for (const room of this.sids.get(id) ?? NONE) {
-          native.joinRoom(socket, mirror.numberOf(room));
-        }
-      }
-      for (const room of rooms) {
-        if (!this.rooms.get(room)?.has(id)) {
-          const number = mirror.add(room);
-          if (socket !== undefined) {
-            native.joinRoom(socket, number);
-          }
-        }
-      }
+      this[kMirror].joins(this, id, rooms);
       // Listeners for room events run in here: what they send already reaches the right ones.
       super.addAll(id, rooms);
     }
 
     _del(room, id) {
-      const mirror = this[kMirror];
-      if (this.rooms.get(room)?.has(id) && mirror.rooms.has(room)) {
-        const socket = socketOf(this.nsp, id);
-        if (socket !== undefined) {
-          native.leaveRoom(socket, mirror.numberOf(room));
-        }
-        mirror.remove(room);
-      }
+      this[kMirror].leaves(this, room, id);
       super._del(room, id);
     }
 
     delAll(id) {
-      const mirror = this[kMirror];
       const known = this.sids.has(id);
       super.delAll(id);
-      mirror.early.delete(id);
-      if (known) {
-        mirror.ids--;
-        const socket = this.nsp.sockets.get(id);
-        if (socket !== undefined) {
-          // Who has left even the room of its own id no longer hears what is sent to all.
-          native.leaveNamespace(socket);
-        }
-      }
+      this[kMirror].isGone(this, id, known);
     }
 
     broadcast(packet, opts) {
-      if (!canFanOut(this, opts)) {
+      if (!isPristine(this) || !canFanOut(this, opts)) {
         // The method of the base of all adapters, which subclasses add to and do not replace.
         Adapter.prototype.broadcast.call(this, packet, opts);
         return;
@@ -89,7 +57,7 @@ const withNativeRooms = (Base) =>
     }
 
     broadcastWithAck(packet, opts, clientCountCallback, ack) {
-      if (!canFanOut(this, opts)) {
+      if (!isPristine(this) || !canFanOut(this, opts)) {
         Adapter.prototype.broadcastWithAck.call(this, packet, opts, clientCountCallback, ack);
         return;
       }
@@ -107,73 +75,15 @@ const withNativeRooms = (Base) =>
     }
   };
 
-/** What the core was told of an adapter's rooms. */
-class Mirror {
-  constructor() {
-    /** The core's number of each room, and how many memberships of it went through us. */
-    this.rooms = new Map();
-    /** How many entries of `adapter.sids` were made by us. */
-    this.ids = 0;
-    /** Ids that joined rooms before there was a socket of that id. */
-    this.early = new Set();
-  }
-
-  /** Counts one more member; the room gets a number with its first. */
-  add(room) {
-    let entry = this.rooms.get(room);
-    if (entry === undefined) {
-      entry = { number: native.takeNumber(), size: 0 };
-      this.rooms.set(room, entry);
-    }
-    entry.size++;
-    return entry.number;
-  }
-
-  /** Counts one member less; the number is free again after the last. */
-  remove(room) {
-    const entry = this.rooms.get(room);
-    if (--entry.size === 0) {
-      this.rooms.delete(room);
-      native.freeNumber(entry.number);
-    }
-  }
-
-  numberOf(room) {
-    return this.rooms.get(room)?.number;
-  }
-
-  /** False when somebody has changed one of the adapter's sets without us. */
-  agrees(adapter, rooms) {
-    for (const room of rooms) {
-      if ((adapter.rooms.get(room)?.size ?? 0) !== (this.rooms.get(room)?.size ?? 0)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  numbersOf(rooms) {
-    const numbers = [];
-    for (const room of rooms ?? NONE) {
-      const number = this.numberOf(room);
-      if (number !== undefined) {
-        numbers.push(number);
-      }
-    }
-    return numbers;
-  }
-}
-
 /**
  * The core can serve all recipients: it knows the same ones as the adapter's Maps, and nobody
- * watches or replaces what finding them and writing to them consists of.
+ * watches or replaces what writing to them consists of.
  */
 function canFanOut(adapter, opts) {
   const { nsp } = adapter;
   const mirror = adapter[kMirror];
   return (
     isUnwatched(nsp.server) &&
-    isPristine(adapter) &&
     nsp.sockets.size === native.connectedCount(adapter) &&
     (opts.rooms.size > 0 ? mirror.agrees(adapter, opts.rooms) : adapter.sids.size === mirror.ids) &&
     mirror.agrees(adapter, opts.except ?? NONE)
@@ -238,14 +148,10 @@ function notifyOutgoing(adapter, packet, opts) {
   }
 }
 
-function socketOf(nsp, id) {
-  return nsp.sockets.get(id) ?? nsp._preConnectSockets.get(id);
-}
-
-const { apply, computeExceptSids, _encode, broadcast, broadcastWithAck } = /** @type {any} */ (
-  Adapter.prototype
+/** The base class's methods as they were when this was loaded. */
+const pristine = Object.fromEntries(
+  Object.getOwnPropertyNames(Adapter.prototype).map((name) => [name, Adapter.prototype[name]]),
 );
-const pristine = { apply, computeExceptSids, _encode, broadcast, broadcastWithAck };
 
 onReplace(Socket.prototype, "notifyOutgoingListeners", (socket) => {
   // Broadcasts have to pass through this socket's own method from now on.
@@ -258,4 +164,13 @@ const NO_FLAGS = {};
 /** @type {any} a symbol */
 const kMirror = Symbol("native rooms");
 
-module.exports = { withNativeRooms };
+module.exports = {
+  canFanOut,
+  fanOut,
+  isUnwatched,
+  kMirror,
+  mirror,
+  notifyOutgoing,
+  pristine,
+  withNativeRooms,
+};

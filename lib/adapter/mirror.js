@@ -1,0 +1,121 @@
+"use strict";
+
+// The rooms of one adapter as the native core knows them. The Maps of the adapter stay the
+// truth that applications read and may even change; the core's index follows them.
+
+const native = require("../native");
+
+/** What the core was told of an adapter's rooms. */
+class Mirror {
+  constructor() {
+    /** The core's number of each room, and how many memberships of it went through us. */
+    this.rooms = new Map();
+    /** How many entries of `adapter.sids` were made by us. */
+    this.ids = 0;
+    /** Ids that joined rooms before there was a socket of that id. */
+    this.early = new Set();
+  }
+
+  /** The socket of that id is about to join rooms: tells the core. */
+  joins(adapter, id, rooms) {
+    const socket = socketOf(adapter.nsp, id);
+    if (!adapter.sids.has(id)) {
+      this.ids++;
+      if (socket !== undefined) {
+        native.returnToNamespace(socket);
+      }
+    }
+    if (socket === undefined) {
+      this.early.add(id);
+    } else if (this.early.delete(id)) {
+      for (const room of adapter.sids.get(id) ?? NONE) {
+        native.joinRoom(socket, this.numberOf(room));
+      }
+    }
+    for (const room of rooms) {
+      if (!adapter.rooms.get(room)?.has(id)) {
+        const number = this.add(room);
+        if (socket !== undefined) {
+          native.joinRoom(socket, number);
+        }
+      }
+    }
+  }
+
+  /** The socket of that id is about to leave a room: tells the core. */
+  leaves(adapter, room, id) {
+    if (adapter.rooms.get(room)?.has(id) && this.rooms.has(room)) {
+      const socket = socketOf(adapter.nsp, id);
+      if (socket !== undefined) {
+        native.leaveRoom(socket, this.numberOf(room));
+      }
+      this.remove(room);
+    }
+  }
+
+  /** The socket of that id, which the adapter knew, has left all rooms. */
+  isGone(adapter, id, known) {
+    this.early.delete(id);
+    if (known) {
+      this.ids--;
+      const socket = adapter.nsp.sockets.get(id);
+      if (socket !== undefined) {
+        // Who has left even the room of its own id no longer hears what is sent to all.
+        native.leaveNamespace(socket);
+      }
+    }
+  }
+
+  /** Counts one more member; the room gets a number with its first. */
+  add(room) {
+    let entry = this.rooms.get(room);
+    if (entry === undefined) {
+      entry = { number: native.takeNumber(), size: 0 };
+      this.rooms.set(room, entry);
+    }
+    entry.size++;
+    return entry.number;
+  }
+
+  /** Counts one member less; the number is free again after the last. */
+  remove(room) {
+    const entry = this.rooms.get(room);
+    if (--entry.size === 0) {
+      this.rooms.delete(room);
+      native.freeNumber(entry.number);
+    }
+  }
+
+  numberOf(room) {
+    return this.rooms.get(room)?.number;
+  }
+
+  /** False when somebody has changed one of the adapter's sets without us. */
+  agrees(adapter, rooms) {
+    for (const room of rooms) {
+      if ((adapter.rooms.get(room)?.size ?? 0) !== (this.rooms.get(room)?.size ?? 0)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  numbersOf(rooms) {
+    const numbers = [];
+    for (const room of rooms ?? NONE) {
+      const number = this.numberOf(room);
+      if (number !== undefined) {
+        numbers.push(number);
+      }
+    }
+    return numbers;
+  }
+}
+
+module.exports = { Mirror };
+
+function socketOf(nsp, id) {
+  return nsp.sockets.get(id) ?? nsp._preConnectSockets.get(id);
+}
+
+const NONE = [];
