@@ -44,7 +44,7 @@ async function measure(server, scenario, { quick, pin }) {
   }
 }
 
-module.exports = { measure };
+module.exports = { measure, talkTo };
 
 function heartbeat({ pingInterval = 25_000, pingTimeout = 20_000 }) {
   return { pingInterval, pingTimeout };

@@ -48,7 +48,7 @@ function check(name) {
   if (name === "eiows") {
     buildEiows();
   }
-  if (name === "ferrio") {
+  if (name === "ferrio" || name === "native") {
     run(process.execPath, ["-e", "require('./index.js')"], path.join(__dirname, ".."));
   }
 }

@@ -10,6 +10,7 @@ const { EventEmitter } = require("events");
 const http = require("http");
 const defaultParser = require("socket.io-parser");
 const { defaultAdapter } = require("./adapter");
+const { isAddress, listenAt } = require("./address");
 const { Client } = require("./client");
 const { CLIENT_FILES, sendFile, serveFile } = require("./client-files");
 const { Server: Engine, attach: attachEngine } = require("./engine");
@@ -142,7 +143,7 @@ class Server extends StrictEventEmitter {
 
   /**
    * Attaches the server to an HTTP server, or to a port that it listens on from then.
-   * @param {object|number|string} srv
+   * @param {object|number|string} srv an http server, a port, or an object that says where to listen
    * @param {object} [opts] for the engine; the options of the constructor win
    * @returns {this}
    */
@@ -154,12 +155,21 @@ class Server extends StrictEventEmitter {
       );
     }
     const port = toPort(srv);
-    if (port !== undefined) {
+    const listensNatively = isAddress(srv) && process.platform === "linux";
+    if (isAddress(srv)) {
+      const httpServer = http.createServer(answerNotFound);
+      debug("creating http server and binding to %j", srv);
+      listenAt(httpServer, srv);
+      srv = httpServer;
+    } else if (port !== undefined) {
       debug("creating http server and binding to %d", port);
       srv = http.createServer(answerNotFound);
       srv.listen(port);
     }
     Object.assign(opts, this.opts);
+    if (listensNatively) {
+      opts.acceptor ??= "native";
+    }
     opts.path = opts.path || this._path;
     this.initEngine(srv, opts);
     return this;

@@ -13,6 +13,47 @@ import type { Namespace } from "./namespace";
 export type TServerInstance = HttpServer | HttpsServer | Http2SecureServer | Http2Server;
 
 /**
+ * Where `io.listen()` listens: a TCP port or a unix socket. Of ferrio's own. The native listener
+ * accepts, unless the option `acceptor` says otherwise.
+ */
+export interface ListenAddress {
+  /** The port, from 0 (any free one) to 65535. */
+  port?: number;
+
+  /**
+   * The address to listen on.
+   *
+   * @default all, of IPv6 and IPv4
+   */
+  host?: string;
+
+  /** The path of a unix socket, instead of a port. */
+  path?: string;
+
+  /**
+   * How many connections may wait to be accepted. The system has a limit of its own.
+   *
+   * @default 511
+   */
+  backlog?: number;
+
+  /**
+   * Lets several processes listen on the port, each with a queue of its own; the kernel spreads
+   * connections over them. On Linux.
+   *
+   * @default false
+   */
+  reusePort?: boolean;
+
+  /**
+   * Whether an IPv6 address takes no connections over IPv4.
+   *
+   * @default false
+   */
+  ipv6Only?: boolean;
+}
+
+/**
  * What makes the adapter of a namespace: a class, or a function that returns one. It is called
  * with `new` in both cases, so an arrow function passes the type check but fails at run time.
  */

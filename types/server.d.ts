@@ -10,6 +10,7 @@ import type {
   AdapterConstructor,
   ParentNspNameMatchFn,
   ServerOptions,
+  ListenAddress,
   TServerInstance,
 } from "./options";
 import type { Socket } from "./socket";
@@ -198,7 +199,7 @@ export declare class Server<
    * @returns the server
    * @throws Error if an Express application is given instead of an HTTP server
    */
-  listen(srv: TServerInstance | number, opts?: Partial<ServerOptions>): this;
+  listen(srv: TServerInstance | number | ListenAddress, opts?: Partial<ServerOptions>): this;
 
   /**
    * Attaches the server to an HTTP server, or to one of its own on a port.
@@ -208,7 +209,7 @@ export declare class Server<
    * @returns the server
    * @throws Error if an Express application is given instead of an HTTP server
    */
-  attach(srv: TServerInstance | number, opts?: Partial<ServerOptions>): this;
+  attach(srv: TServerInstance | number | ListenAddress, opts?: Partial<ServerOptions>): this;
 
   /**
    * Attaches the server to an application of uWebSockets.js.

@@ -3,7 +3,8 @@
 // The application all JavaScript servers run, written against the socket.io API alone:
 // which package carries it is the only difference. Talks to the runner in lines: prints
 // its port, and answers every line it gets with what the process has used so far, but for
-// "watch", from which on it watches the delays of its event loop until asked again.
+// "watch", from which on it watches the delays of its event loop until asked again, and "block N",
+// after which it computes for N milliseconds.
 
 const fs = require("fs");
 const http = require("http");
@@ -22,6 +23,8 @@ const options = {
 
 const servers = {
   ferrio: () => attached(require("../.."), options, ["../../package.json"]),
+  native: () =>
+    attached(require("../.."), { ...options, acceptor: "native" }, ["../../package.json"]),
   ws: () => attached(require("socket.io"), options, ["socket.io/package.json", "ws/package.json"]),
   eiows: () =>
     attached(require("socket.io"), { ...options, wsEngine: require("eiows").Server }, [
@@ -125,6 +128,11 @@ function announce(port, manifests) {
   lines.on("line", (line) => {
     if (line === "watch") {
       delay.enable();
+      return;
+    }
+    if (line.startsWith("block ")) {
+      const until = Date.now() + Number(line.slice(6));
+      while (Date.now() < until);
       return;
     }
     if (line === "gc") {

@@ -12,6 +12,7 @@ const SOCKETIOXIDE = path.join(bench, "peers", "target", "release", "socketioxid
 
 const servers = {
   ferrio: { title: "ferrio", javascript: true },
+  native: { title: "ferrio, native listener", javascript: true },
   ws: { title: "socket.io + ws", javascript: true, installed: true },
   eiows: { title: "socket.io + eiows", javascript: true, installed: true },
   uws: {

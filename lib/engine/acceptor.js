@@ -225,9 +225,9 @@ class Acceptor {
       return;
     }
     debug("the native listener %d has taken over from Node", id);
-    httpServer._handle = new Listening(this, handle);
+    httpServer._handle = new Listening(this, handle, httpServer._pipeName);
     hookClosing(httpServer, this);
-    handle.close();
+    giveUp(handle, httpServer._pipeName);
   }
 
   _complain(obstacle) {
@@ -244,21 +244,23 @@ class Acceptor {
 
 /** Takes the place of the handle of a listening socket that Node has given up. */
 class Listening {
-  constructor(acceptor, handle) {
+  constructor(acceptor, handle, file) {
     this._acceptor = acceptor;
-    this._name = {};
-    handle.getsockname(this._name);
+    this._file = file;
+    if (handle.getsockname) {
+      const name = {};
+      handle.getsockname(name);
+      this.getsockname = (out) => {
+        Object.assign(out, name);
+        return 0;
+      };
+    }
     this._asyncId = handle.getAsyncId();
     this._isRef = handle.hasRef();
     this.fd = -1;
     if (this._isRef) {
       ref();
     }
-  }
-
-  getsockname(out) {
-    Object.assign(out, this._name);
-    return 0;
   }
 
   getAsyncId() {
@@ -287,6 +289,9 @@ class Listening {
     const acceptor = this._acceptor;
     this._acceptor = undefined;
     this.unref();
+    if (acceptor !== undefined && this._file) {
+      fs.rmSync(this._file, { force: true });
+    }
     acceptor?.stop();
     if (callback) {
       setImmediate(callback);
@@ -336,13 +341,32 @@ function obstacleOf(httpServer, handle) {
       ? "Node ends the TLS of this server"
       : "the server is not one of node:http";
   }
-  if (handle.constructor.name !== "TCP") {
-    return "the server does not listen on a TCP port of its own";
+  if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
+    return "the server listens on neither a TCP port nor a unix socket of its own";
   }
   if (Object.hasOwn(handle, "close") || !(handle.fd >= 0)) {
     return "the cluster's primary process listens for this worker";
   }
   return undefined;
+}
+
+/** True for a unix socket that has a file, not an abstract name. */
+function hasFile(httpServer, handle) {
+  const { _pipeName: name } = httpServer;
+  return handle.constructor.name === "Pipe" && typeof name === "string" && name[0] !== "\0";
+}
+
+/** Closes Node's handle of a listening socket that lives on in the core. */
+function giveUp(handle, file) {
+  if (!file) {
+    handle.close();
+    return;
+  }
+  // Closing removes the socket's file; a second name keeps it, and takes its place again.
+  const spare = `${file}.${process.pid}`;
+  fs.linkSync(file, spare);
+  handle.close();
+  fs.renameSync(spare, file);
 }
 
 /**

@@ -73,6 +73,23 @@ pub struct PassedConnection {
 
 #[napi]
 impl Core {
+    /// Binds a TCP port that other processes may bind too. The descriptor is the caller's.
+    #[napi]
+    pub fn bind_shared_port(&self, host: String, port: u32, ipv6_only: bool) -> Result<i32> {
+        let port = u16::try_from(port).map_err(|_| Error::from_reason("EINVAL: no such port"))?;
+        let bound = crate::server::bind_shared_port(&host, port, ipv6_only);
+        let fd = bound.map_err(|error| {
+            let code = match error.kind() {
+                std::io::ErrorKind::AddrInUse => "EADDRINUSE",
+                std::io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+                std::io::ErrorKind::PermissionDenied => "EACCES",
+                _ => "EINVAL",
+            };
+            Error::from_reason(format!("{code}: {error}, {host}:{port}"))
+        })?;
+        Ok(fd.into_raw_fd())
+    }
+
     /// Makes a listener, which waits to be started.
     #[napi]
     pub fn open_acceptor(&mut self, limits: AcceptorLimits) -> u32 {

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod address;
+mod bind;
 mod connection;
 mod cors;
 mod exchange;
@@ -17,6 +18,7 @@ mod sid;
 mod stream;
 
 pub use acceptor::{Acceptor, Limits};
+pub use bind::bind_shared_port;
 pub use cors::{Cors, Origins};
 pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
