@@ -74,7 +74,7 @@ pub struct PassedConnection {
 #[napi]
 impl Core {
     /// Binds a TCP port that other processes may bind too. The descriptor is the caller's.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bind_shared_port(&self, host: String, port: u32, ipv6_only: bool) -> Result<i32> {
         let port = u16::try_from(port).map_err(|_| Error::from_reason("EINVAL: no such port"))?;
         let bound = crate::server::bind_shared_port(&host, port, ipv6_only);
@@ -91,7 +91,7 @@ impl Core {
     }
 
     /// Makes a listener, which waits to be started.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_acceptor(&mut self, limits: AcceptorLimits) -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// Accepts connections of a listening socket, which is duplicated, from now on.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn start_acceptor(&self, acceptor: u32, fd: i32) -> Result<()> {
         let listener = crate::transport::duplicate(fd)?;
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
@@ -116,13 +116,13 @@ impl Core {
     }
 
     /// Leaves the polling requests of a session to JavaScript.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn leave_requests(&self, handle: u32) {
         self.send(handle, |key| Command::LeaveRequests { key });
     }
 
     /// The session that a listener has opened under that sid, while it lives.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn find_session(&self, engine: u32, sid: String) -> Option<u32> {
         let engine = self.engines.get(&engine);
         let sid = sid.as_bytes().try_into().ok()?;
@@ -131,7 +131,7 @@ impl Core {
 
     /// Replaces what a listener may serve by itself. `keepAlive`: milliseconds that an idle
     /// connection is kept.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_policy(&self, acceptor: u32, keep_alive: u32, routes: Vec<RouteOptions>) {
         let Some(acceptor) = self.acceptors.get(&acceptor) else { return };
         let routes = routes.into_iter().filter_map(|route| self.route(route)).collect();
@@ -140,7 +140,7 @@ impl Core {
     }
 
     /// Takes the connections that a listener does not serve.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_passed(&self, acceptor: u32) -> Vec<PassedConnection> {
         let Some(acceptor) = self.acceptors.get(&acceptor) else { return Vec::new() };
         let passed = acceptor.take_passed().into_iter();
@@ -153,7 +153,7 @@ impl Core {
     }
 
     /// So many handshakes have been heard of.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn heard_handshakes(&self, acceptor: u32, count: u32) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
             acceptor.heard(count as usize);
@@ -161,7 +161,7 @@ impl Core {
     }
 
     /// Drops the connections that a listener serves over HTTP.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drop_http_connections(&self, acceptor: u32) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
             acceptor.drop_connections();
@@ -169,7 +169,7 @@ impl Core {
     }
 
     /// Stops listening. A record tells when the connections over HTTP are gone as well.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close_acceptor(&self, acceptor: u32) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
             acceptor.close(false);
@@ -178,7 +178,7 @@ impl Core {
     }
 
     /// Forgets a listener that has closed.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn forget_acceptor(&mut self, acceptor: u32) {
         if let Some(acceptor) = self.acceptors.remove(&acceptor) {
             acceptor.close(true);

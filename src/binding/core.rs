@@ -96,7 +96,7 @@ pub struct DeflateOptions {
 #[napi]
 impl Core {
     /// `wake` is called, at most once until the next `drain()`, when events wait.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(wake: Function<'_, (), ()>) -> Result<Self> {
         let wake = wake
             .build_threadsafe_function::<()>()
@@ -120,7 +120,7 @@ impl Core {
     }
 
     /// Makes an engine; its sessions are spread over `ioThreads` I/O threads.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_engine(&mut self, io_threads: u32) -> u32 {
         let id = self.next_engine;
         self.next_engine += 1;
@@ -132,7 +132,7 @@ impl Core {
 
     /// Sets an option of an engine: 0 pingInterval, 1 pingTimeout, 2 upgradeTimeout (ms),
     /// 3 maxHttpBufferSize (bytes). A value that is no finite number means no limit.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_option(&self, engine: u32, option: u32, value: f64) -> Result<()> {
         let key = match option {
             0 => ConfigKey::PingInterval,
@@ -147,7 +147,7 @@ impl Core {
     }
 
     /// Takes everything that waits: `[json, extras]`, in the format of `src/event.rs`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
         let (text, extras) = self.port.drain().into_parts();
         let mut result = env.create_array(2)?;
@@ -168,14 +168,14 @@ impl Core {
     }
 
     /// A name for a stream, unique in the process.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn link(&self) -> u32 {
         next_link()
     }
 
     /// Starts a session on polling. `first` are the messages that follow the open packet in the
     /// answer to the handshake.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_polling(
         &self,
         engine: u32,
@@ -201,7 +201,7 @@ impl Core {
     }
 
     /// Starts a session on WebSocket and returns its handle.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_web_socket(
         &self,
         engine: u32,
@@ -213,7 +213,7 @@ impl Core {
     }
 
     /// A WebSocket that asks to take over from polling.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn probe(&self, handle: u32, link: LinkOptions) -> Result<()> {
         let session = SessionRef::from_handle(handle);
         let link = link.try_into()?;
@@ -223,14 +223,14 @@ impl Core {
     }
 
     /// A GET. The answer comes as an event that names `request`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn poll(&self, handle: u32, request: u32) {
         let port = self.port_id;
         self.send(handle, |key| Command::Poll { key, port, handle, request });
     }
 
     /// A POST with its whole body. The answer comes as an event that names `request`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn post(&self, handle: u32, request: u32, body: Buffer, binary: bool) {
         let (port, body) = (self.port_id, body.to_vec());
         self.send(handle, |key| {
@@ -239,7 +239,7 @@ impl Core {
     }
 
     /// The client gave up a GET.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn abort_poll(&self, handle: u32, request: u32) {
         self.send(handle, |key| Command::PollAborted { key, request });
     }
@@ -247,20 +247,20 @@ impl Core {
     /// The function `sendEvent(handle, head, args, flags)`: a Socket.IO packet without attachments,
     /// given as its header (type, namespace, ack id) and the JSON text of its arguments. `flags`:
     /// 1 volatile, 2 not to be compressed.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_event_function(&self, env: &Env) -> Result<Unknown<'static>> {
         super::fast::send_event_function(env, self.tick.clone())
     }
 
     /// Engine.IO messages that belong together: a packet and its attachments.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_group(&self, handle: u32, group: Vec<Message<'_>>, flags: u32) -> Result<()> {
         self.send_group_of(handle, packets(&group)?, flags);
         Ok(())
     }
 
     /// An Engine.IO packet of another type.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_packet(&self, handle: u32, digit: u32, data: Option<String>) -> Result<()> {
         let kind = u8::try_from(digit)
             .ok()
@@ -272,7 +272,7 @@ impl Core {
     }
 
     /// Sends to every connected socket of a namespace, or of some rooms of it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn broadcast(
         &self,
         namespace: u32,
@@ -294,31 +294,31 @@ impl Core {
     }
 
     /// The JavaScript tick in which something was sent has ended.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn end_tick(&self) {
         self.tick.set(self.tick.get().wrapping_add(1));
     }
 
     /// Names a namespace.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn add_namespace(&mut self, id: u32, name: String) {
         self.namespaces.insert(id, name.into());
     }
 
     /// Forgets a namespace.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove_namespace(&mut self, id: u32) {
         self.namespaces.remove(&id);
     }
 
     /// A socket that is not connected yet joins a room.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn attach(&self, handle: u32, ordinal: u32) {
         self.send(handle, |key| Command::Attach { key, ordinal });
     }
 
     /// A socket is connected to a namespace, and in the room of its own id.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn connect(&self, handle: u32, ordinal: u32, namespace: u32) -> Result<()> {
         let name = self.namespace(namespace)?.clone();
         let namespace = self.room(namespace);
@@ -327,34 +327,34 @@ impl Core {
     }
 
     /// A socket is gone.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn detach(&self, handle: u32, ordinal: u32) {
         self.send(handle, |key| Command::Detach { key, ordinal });
     }
 
     /// A socket joins a room.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn join(&self, handle: u32, ordinal: u32, room: u32) {
         let room = self.room(room);
         self.send(handle, |key| Command::Join { key, ordinal, room });
     }
 
     /// A socket leaves a room.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn leave(&self, handle: u32, ordinal: u32, room: u32) {
         let room = self.room(room);
         self.send(handle, |key| Command::Leave { key, ordinal, room });
     }
 
     /// Closes a session, with or without what is queued.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close(&self, handle: u32, discard: bool) {
         self.send(handle, |key| Command::Close { key, discard });
     }
 
     /// Ends a session with "transport error" and a description; without one, "transport close".
     /// `close` is the payload of the close frame.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fail(&self, handle: u32, description: Option<String>, close: Option<Buffer>) {
         let reason = match description {
             Some(_) => CloseReason::TransportError,
@@ -365,7 +365,7 @@ impl Core {
     }
 
     /// Sends a WebSocket frame as it is. Opcodes: 1 text, 2 binary, 9 ping, 10 pong.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_frame(&self, handle: u32, opcode: u32, payload: &[u8]) -> Result<()> {
         let opcode = match opcode {
             1 => OpCode::Text,
@@ -380,20 +380,20 @@ impl Core {
     }
 
     /// Reports ping, pong and close frames from now on.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn watch_frames(&self, handle: u32) {
         self.send(handle, |key| Command::WatchFrames { key });
     }
 
     /// Starts the heartbeat's interval anew.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn beat(&self, handle: u32) {
         self.send(handle, |key| Command::Beat { key });
     }
 
     /// What is not written yet: bytes that the stream has not taken, then the length of each
     /// packet that waits. Asks the I/O thread and waits for it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn waiting(&self, handle: u32) -> Vec<u32> {
         let answer = Arc::new(Answer::default());
         self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
@@ -403,63 +403,63 @@ impl Core {
     }
 
     /// Milliseconds that the deferred close of a polling session may take.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_close_timeout(&self, handle: u32, timeout: f64) {
         let timeout = Duration::from_millis(timeout.max(0.0) as u64);
         self.send(handle, |key| Command::CloseTimeout { key, timeout });
     }
 
     /// Leaves pings and pongs to JavaScript, or takes them back.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_watched(&self, handle: u32, watched: bool) {
         self.send(handle, |key| Command::SetWatched { key, watched });
     }
 
     /// Delivers packets undecoded, or decoded again.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_raw(&self, handle: u32, raw: bool) {
         self.send(handle, |key| Command::SetRaw { key, raw });
     }
 
     /// Asks for one event when everything queued so far is written.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn notify_drain(&self, handle: u32) {
         self.send(handle, |key| Command::NotifyDrain { key });
     }
 
     /// The close event was handled: the handle may be given to another session.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release(&self, handle: u32) {
         Pool::global().release(SessionRef::from_handle(handle));
     }
 
     /// Bytes of a bridged stream arrived.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_data(&self, handle: u32, link: u32, data: &[u8]) {
         let data = data.to_vec();
         self.send(handle, |key| Command::BridgeData { key, link, data });
     }
 
     /// A bridged stream ended.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_end(&self, handle: u32, link: u32) {
         self.send(handle, |key| Command::BridgeEnd { key, link });
     }
 
     /// A bridged stream took what it was given.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn bridge_written(&self, handle: u32, link: u32) {
         self.send(handle, |key| Command::BridgeWritten { key, link });
     }
 
     /// Drops a stream at once.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn kill(&self, handle: u32, link: u32) {
         self.send(handle, |key| Command::Kill { key, link });
     }
 
     /// Waits until everything sent so far was handed to the kernel, `limit` ms at most.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn flush_sync(&self, limit: u32) {
         let mut barriers = Vec::new();
         Pool::global().send_all(|| {

@@ -54,7 +54,10 @@ unsafe extern "C" fn send_event(
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: called by N-API with a live environment and call.
-    if let Err(error) = unsafe { try_send_event(env, info) } {
+    let sent = std::panic::catch_unwind(|| unsafe { try_send_event(env, info) });
+    // A panic must not cross into C: that would end the process.
+    let panicked = || Err(Error::from_reason("internal error: a panic while sending"));
+    if let Err(error) = sent.unwrap_or_else(|_| panicked()) {
         // SAFETY: as above; N-API throws the error when this function returns.
         unsafe { JsError::from(error).throw_into(env) };
     }

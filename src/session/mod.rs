@@ -417,6 +417,29 @@ impl Session {
         self.end(ctx, reason, description, farewell);
     }
 
+    /// Ends the session after a panic, without touching what may be half done.
+    pub fn collapse(&mut self, ctx: &mut Context) {
+        self.queue = VecDeque::new();
+        if let Transport::Polling(polling) = &mut self.transport
+            && let Some(request) = polling.pending.take()
+        {
+            self.respond(ctx, request, 500, Body::Empty);
+        }
+        self.end(ctx, CloseReason::TransportError, Some(INTERNAL_ERROR), Farewell::Drop);
+    }
+
+    /// The last resort when even `collapse` has panicked: the session is closed and says so.
+    pub fn abandon(&mut self, ctx: &mut Context) {
+        self.transport = Transport::None;
+        self.probe = None;
+        if self.state != State::Closed {
+            self.state = State::Closed;
+            let Inbound { port, handle, .. } = self.inbound;
+            ctx.events(port).closed(handle, CloseReason::TransportError, Some(INTERNAL_ERROR));
+            ctx.closed.push(self.key);
+        }
+    }
+
     /// Queues a WebSocket frame as it is. Without a WebSocket there is nothing to send it over.
     pub fn send_frame(&mut self, ctx: &mut Context, frame: bytes::Bytes) {
         if let Transport::WebSocket(ws) = &mut self.transport {
@@ -851,5 +874,7 @@ fn close_frame(code: Option<u16>) -> bytes::Bytes {
     }
 }
 
+/// What a session says that a panic has ended.
+const INTERNAL_ERROR: &str = "internal error";
 /// Engine.IO error code "Bad request", for a poll that reached a session on WebSocket.
 const TRANSPORT_MISMATCH: u8 = 3;

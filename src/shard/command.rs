@@ -85,6 +85,9 @@ pub enum Command {
     Call(Box<Call>),
     /// Start something beside the shard's loop.
     Run(Job),
+    /// Panic: while working on a session, or on the shard itself.
+    #[cfg(test)]
+    Panic { key: Option<u32> },
     /// Tell when everything before this is written.
     Flush(Arc<Barrier>),
 }

@@ -176,9 +176,10 @@ const SHARD_BITS: u32 = MAX_SHARDS.trailing_zeros();
 mod tests {
     use super::*;
     use crate::config::EngineConfig;
-    use crate::proto::engine::Revision;
+    use crate::proto::engine::{PacketType, Revision};
     use crate::session::Identity;
     use crate::shard::{Barrier, Open, Start};
+    use crate::transport::Packet;
 
     #[test]
     fn a_handle_names_its_session() {
@@ -189,25 +190,80 @@ mod tests {
         }
     }
 
+    /// Opens a session on polling, on the first shard.
+    fn open(pool: &Pool, port: PortId) -> SessionRef {
+        let session = pool.reserve(1);
+        let identity = Identity {
+            key: session.key,
+            handle: session.handle(),
+            port,
+            config: Arc::new(EngineConfig::new()),
+            revision: Revision::V4,
+        };
+        let start = Start::Polling { supports_binary: true, jsonp: None };
+        let open = Open { identity, open: "{}".into(), start, accepted: None };
+        pool.send(session.shard, Command::Open(Box::new(open)));
+        session
+    }
+
+    /// A pool with one environment and some sessions.
+    fn with_sessions(count: usize) -> (Pool, Arc<Port>, Vec<SessionRef>) {
+        let pool = Pool::new();
+        let port = Arc::new(Port::new(|| {}));
+        let id = pool.add_port(port.clone());
+        let sessions = (0..count).map(|_| open(&pool, id)).collect();
+        (pool, port, sessions)
+    }
+
+    /// What the environment was told once the shard has done everything so far.
+    fn told(pool: &Pool, port: &Port) -> String {
+        let barrier = Arc::new(Barrier::default());
+        pool.send(0, Command::Flush(barrier.clone()));
+        assert!(barrier.wait(std::time::Duration::from_secs(10)), "the shard has not answered");
+        port.drain().into_parts().0
+    }
+
+    fn poll(pool: &Pool, session: SessionRef, request: u32) {
+        let (key, handle) = (session.key, session.handle());
+        pool.send(0, Command::Poll { key, port: 0, handle, request });
+        let packets = smallvec::smallvec![Packet::text(PacketType::Message, &[b"2[]"])];
+        pool.send(0, Command::Send { key, tick: 1, volatile: false, packets });
+    }
+
+    #[test]
+    fn a_panic_in_a_session_ends_that_session_alone() {
+        let (pool, port, sessions) = with_sessions(3);
+        pool.send(0, Command::Panic { key: Some(sessions[1].key) });
+        let text = told(&pool, &port);
+        let name = -i64::from(sessions[1].handle()) - 1;
+        assert_eq!(text, format!(r#"[{name},4,"transport error","internal error"]"#));
+        poll(&pool, sessions[0], 7);
+        poll(&pool, sessions[2], 8);
+        let text = told(&pool, &port);
+        assert!(text.contains("10,7,200") && text.contains("10,8,200"), "{text}");
+    }
+
+    #[test]
+    fn a_panic_in_a_shard_ends_its_sessions_and_it_takes_new_ones() {
+        let (pool, port, sessions) = with_sessions(2);
+        pool.send(0, Command::Panic { key: None });
+        let text = told(&pool, &port);
+        assert_eq!(text.matches(r#"4,"transport error","internal error""#).count(), 2, "{text}");
+        for session in sessions {
+            pool.release(session);
+        }
+        let again = open(&pool, 0);
+        poll(&pool, again, 9);
+        let text = told(&pool, &port);
+        assert!(text.contains("10,9,200"), "{text}");
+    }
+
     #[test]
     fn the_slots_of_an_environment_that_is_gone_are_free_again() {
         let pool = Pool::new();
         let stays = pool.add_port(Arc::new(Port::new(|| {})));
         let goes = pool.add_port(Arc::new(Port::new(|| {})));
-        let open = |port| {
-            let session = pool.reserve(1);
-            let identity = Identity {
-                key: session.key,
-                handle: session.handle(),
-                port,
-                config: Arc::new(EngineConfig::new()),
-                revision: Revision::V4,
-            };
-            let start = Start::Polling { supports_binary: true, jsonp: None };
-            let open = Open { identity, open: "{}".into(), start, accepted: None };
-            pool.send(session.shard, Command::Open(Box::new(open)));
-            session.key
-        };
+        let open = |port| open(&pool, port).key;
         let kept: Vec<_> = (0..2).map(|_| open(stays)).collect();
         let mut freed: Vec<_> = (0..3).map(|_| open(goes)).collect();
         pool.remove_port(goes);

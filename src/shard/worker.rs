@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::config;
 use crate::event::{Body, CloseReason, Port};
 use crate::session::{Context, PortId, Session, Task};
-use crate::transport::{BridgeFlow, Polling, Stream, WebSocket};
+use crate::transport::{BridgeFlow, Codec, Polling, Stream, WebSocket};
 
 use super::call::{Call, CallKind, Takeover};
 use super::command::{Barrier, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade};
@@ -55,10 +55,10 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
         state.ctx.now = Instant::now();
         let mut barriers = Vec::new();
         for command in commands.drain(..) {
-            state.handle(command, &mut barriers);
+            state.guarded(|shard| shard.handle(command, &mut barriers));
         }
-        state.run_timers();
-        state.flush();
+        state.guarded(Shard::run_timers);
+        state.guarded(Shard::flush);
         // Readers first: a session may have ended in the round it began in, and parting with a
         // stream stops its reader.
         for (key, link, fd) in std::mem::take(&mut state.new_readers) {
@@ -252,7 +252,15 @@ impl Shard {
                 self.with(key, |session, ctx| session.on_bridge_written(ctx, link));
             }
             Command::Call(call) => self.call(*call),
-            Command::Run(Job(work)) => work(),
+            Command::Run(Job(work)) => {
+                contained(work);
+            }
+            #[cfg(test)]
+            Command::Panic { key: Some(key) } => {
+                self.with(key, |_, _| panic!("asked for by a test"));
+            }
+            #[cfg(test)]
+            Command::Panic { key: None } => panic!("asked for by a test"),
             Command::AddPort(id, port) => self.ctx.add_port(id, port),
             Command::RemovePort(id) => self.remove_port(id),
             Command::Flush(barrier) => barriers.push(barrier),
@@ -269,9 +277,33 @@ impl Shard {
         if entry.session.is_closed() {
             return None;
         }
-        let result = work(&mut entry.session, &mut self.ctx);
+        let result = contained(|| work(&mut entry.session, &mut self.ctx));
+        if result.is_none() {
+            // What the session was doing is unfinished: it ends, and nobody else notices.
+            self.ctx.codec = Codec::default();
+            let ended = contained(|| entry.session.collapse(&mut self.ctx));
+            if ended.is_none() {
+                entry.session.abandon(&mut self.ctx);
+            }
+        }
         self.sweep_closed();
-        Some(result)
+        result
+    }
+
+    /// Works on the shard itself. After a panic its rooms and what was under way cannot be trusted:
+    /// all its sessions end, and it goes on with new ones. Other shards do not notice.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
+        if contained(|| work(self)).is_some() {
+            return;
+        }
+        self.rooms = RoomIndex::default();
+        self.recipients = Vec::new();
+        for key in 0..self.sessions.len() as u32 {
+            if let Some(entry) = self.entry(key) {
+                entry.members = SmallVec::new();
+            }
+            self.with(key, |session, ctx| session.collapse(ctx));
+        }
     }
 
     fn sweep_closed(&mut self) {
@@ -441,6 +473,12 @@ impl Shard {
             || !self.ctx.tasks.is_empty()
             || self.ctx.has_events()
     }
+}
+
+/// Runs something that must not take the thread down. `None` after a panic, which the panic hook
+/// has reported by then. Whoever calls this answers for the state that is left.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }
 
 /// Puts a WebSocket on a stream. Also returns what is to be done with it: bytes to take in, the
