@@ -347,9 +347,10 @@ class Socket extends EventEmitter {
     debug("%s: received packet %s", this.id, packet.type);
     this.emit("packet", packet);
     if (packet.type === "message") {
+      // The client of the reference is the first of the listeners for data.
+      this.receiver?.ondata(packet.data);
       this.emit("data", packet.data);
       this.emit("message", packet.data);
-      this.receiver?.ondata(packet.data);
     }
   }
 
