@@ -43,6 +43,6 @@ async function closeServer(io) {
   }
   const closed = io.close();
   // Idle keep-alive connections of test clients would hold the server open.
-  io.httpServer?.closeAllConnections();
+  io.httpServer?.closeAllConnections?.();
   await closed;
 }
