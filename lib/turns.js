@@ -10,6 +10,8 @@ const { setImmediate } = require("timers");
 let failed = false;
 /** Events of the wave that is being taken in: functions, sockets and events in turn. */
 let wave = null;
+/** Whether the listeners of that wave are called at once when it has been taken in. */
+let isAlone = false;
 
 /**
  * Calls `fn(socket, event)` in the next tick, with the others of its wave.
@@ -19,6 +21,11 @@ function deferEmit(fn, socket, event) {
   if (wave === null) {
     process.nextTick(fn, socket, event);
   } else {
+    if (wave.length === 0 && !isAlone) {
+      // Before the ticks that an `onevent()` of the application asks for after calling ours:
+      // they may look at what the listeners have done.
+      process.nextTick(runEmits, wave, 0);
+    }
     wave.push(fn, socket, event);
   }
 }
@@ -32,6 +39,7 @@ function runWave(packets, alone) {
   const emits = [];
   let at = 0;
   wave = emits;
+  isAlone = alone;
   try {
     while (at < packets.length) {
       at += 2;
@@ -42,9 +50,6 @@ function runWave(packets, alone) {
     if (at < packets.length) {
       // Something has thrown while a packet was taken in. The others get their turn all the same.
       resume(runWave, packets.slice(at), false);
-    }
-    if (emits.length > 0 && !alone) {
-      process.nextTick(runEmits, emits, 0);
     }
   }
   if (alone) {
