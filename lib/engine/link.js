@@ -22,10 +22,22 @@ class Link {
     this.bridged = !canTakeOver(socket);
     this.head = head;
     this.deflate = deflate;
+    /** The HTTP answer went ahead. */
+    this.answered = false;
     links.set(this.id, this);
     ref();
     socket.on("error", noop);
     socket.on("close", () => this._onSocketClose());
+  }
+
+  /**
+   * Sends the HTTP answer ahead of everything else. Usually it leaves together with the first
+   * frame, which is one segment less; a client that starts to listen when it sees the answer
+   * would miss that frame.
+   */
+  answer(response) {
+    this.answered = true;
+    this.socket.write(response);
   }
 
   /**
@@ -37,7 +49,8 @@ class Link {
    */
   start(response, base64, open) {
     const { socket, head } = this;
-    const options = { id: this.id, response, base64, deflate: this.deflate?.native };
+    const rest = this.answered ? "" : response;
+    const options = { id: this.id, response: rest, base64, deflate: this.deflate?.native };
     this.head = undefined;
     if (!this.bridged) {
       socket._handle.readStop();

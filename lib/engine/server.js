@@ -325,6 +325,10 @@ class Server extends EventEmitter {
       const { link } = transport;
       const { response } = req[kUpgrade];
       delete req[kUpgrade];
+      if (protocol === 3) {
+        // Clients of that age do not expect to get both at once.
+        link.answer(response);
+      }
       conn.attach(
         link.start(response, !transport.supportsBinary, (options) =>
           core.openWebSocket(this._engine, open, protocol, options),

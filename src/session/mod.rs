@@ -93,7 +93,8 @@ impl Session {
         Self::new(ctx, identity, Transport::Polling(polling))
     }
 
-    /// A session that starts on WebSocket. `response` is the HTTP answer to the upgrade request.
+    /// A session that starts on WebSocket. `response` is the HTTP answer to the upgrade request;
+    /// empty if that has left already.
     pub fn websocket(
         ctx: &mut Context,
         identity: Identity,
@@ -101,7 +102,9 @@ impl Session {
         response: String,
         open: &str,
     ) -> Self {
-        ws.out.push(response.into());
+        if !response.is_empty() {
+            ws.out.push(response.into());
+        }
         let mut session = Self::new(ctx, identity, Transport::WebSocket(ws));
         session.push(ctx, Packet::text(PacketType::Open, &[open.as_bytes()]));
         session
