@@ -1,0 +1,43 @@
+"use strict";
+
+// Workers of node:cluster behind @socket.io/sticky, with @socket.io/cluster-adapter. The primary
+// tells the test its port once each worker is there.
+
+const cluster = require("node:cluster");
+const http = require("node:http");
+const { load } = require("./installed");
+
+const WORKERS = 4;
+
+const { setupMaster, setupWorker } = load("@socket.io/sticky");
+const { createAdapter, setupPrimary } = load("@socket.io/cluster-adapter");
+
+if (cluster.isPrimary) {
+  const httpServer = http.createServer();
+  setupMaster(httpServer, { loadBalancingMethod: "round-robin" });
+  setupPrimary();
+  cluster.setupPrimary({ serialization: "advanced" });
+  let ready = 0;
+  cluster.on("message", (worker, message) => {
+    if (message === "ready" && ++ready === WORKERS) {
+      httpServer.listen(0, "127.0.0.1", () => process.send(httpServer.address().port));
+    }
+  });
+  for (let i = 0; i < WORKERS; i++) {
+    cluster.fork();
+  }
+  // Workers that lose their primary end by themselves.
+  process.on("disconnect", () => process.exit());
+} else {
+  const io = new (load("socket.io").Server)(http.createServer());
+  io.adapter(createAdapter());
+  setupWorker(io);
+  io.on("connection", (socket) => {
+    socket.join("red");
+    socket.on("worker", (answer) => answer(cluster.worker.id));
+    socket.on("length", (text, answer) => answer(text.length));
+    socket.on("tell", (...args) => socket.to("red").emit("told", ...args));
+    socket.on("count", async (answer) => answer((await io.fetchSockets()).length));
+  });
+  process.send("ready");
+}

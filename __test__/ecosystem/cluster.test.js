@@ -1,0 +1,48 @@
+"use strict";
+
+// node:cluster: workers behind @socket.io/sticky, joined by @socket.io/cluster-adapter.
+
+const assert = require("node:assert/strict");
+const path = require("node:path");
+const { fork } = require("node:child_process");
+const { io: connectTo } = require("socket.io-client");
+const { eachTransport } = require("../support/scenario");
+const { atEnd } = require("../support/cleanup");
+const { connected } = require("../support/app");
+const { next } = require("../support/events");
+
+const CLIENTS = 4;
+/** More than one read of a socket. */
+const LENGTH = 400_000;
+
+eachTransport("four workers serve their clients as one server", async (t, transport) => {
+  const primary = fork(path.join(__dirname, "cluster-fixture.js"));
+  atEnd(t, () => primary.kill("SIGKILL"));
+  const [port] = await next(primary, "message");
+  const clients = [];
+  for (let i = 0; i < CLIENTS; i++) {
+    const client = connectTo(`http://127.0.0.1:${port}`, {
+      forceNew: true,
+      reconnection: false,
+      ...transport.client,
+    });
+    atEnd(t, () => client.disconnect());
+    await connected(client);
+    clients.push(client);
+  }
+  const workers = new Set();
+  for (const client of clients) {
+    workers.add(await client.emitWithAck("worker"));
+    assert.equal(await client.emitWithAck("length", "x".repeat(LENGTH)), LENGTH);
+  }
+  assert.ok(workers.size > 1, "the clients are spread");
+  let count = 0;
+  while (count < CLIENTS) {
+    count = await clients[0].emitWithAck("count");
+  }
+  const told = clients.slice(1).map((client) => next(client, "told"));
+  clients[0].emit("tell", Buffer.from([1, 2]), "all");
+  for (const [bytes, text] of await Promise.all(told)) {
+    assert.deepEqual([Buffer.from(bytes), text], [Buffer.from([1, 2]), "all"]);
+  }
+});
