@@ -19,6 +19,15 @@ async function rawSession(t, app, query = "") {
   return { conn, webSocket, messages };
 }
 
+eachTransport("a connection may go without its request", async (t, transport) => {
+  const app = await serve(t, { transport });
+  app.io.engine.on("connection", (conn) => delete conn.request);
+  const { socket } = await app.connect();
+  const { secure, headers, query } = socket.handshake;
+  assert.deepEqual({ secure, headers, query }, { secure: true, headers: {}, query: {} });
+  assert.equal(socket.request, undefined);
+});
+
 eachTransport("send and write chain and call back in order", async (t, transport) => {
   const app = await serve(t, { transport });
   const { client, socket } = await app.connect();

@@ -36,7 +36,8 @@ class Socket extends EventEmitter {
     super();
     this.id = id;
     this.server = server;
-    this._request = req;
+    /** The first HTTP request; may be set to null, or deleted, to save memory. */
+    this.request = req;
     this.protocol = protocol;
     /** The peer's address, as it was at the handshake. */
     this.remoteAddress = req.connection?.remoteAddress;
@@ -72,18 +73,12 @@ class Socket extends EventEmitter {
     transport.conn = this;
   }
 
-  /** The first HTTP request; may be set to null to save memory. */
-  get request() {
-    return this._request instanceof Origin ? this._request.request : this._request;
-  }
-
-  set request(req) {
-    this._request = req;
-  }
-
-  /** The request while nobody has asked for it, if the native listener has read it. */
+  /**
+   * The request while nobody has asked for it, if the native listener has read it.
+   * @returns {Origin|undefined}
+   */
   get origin() {
-    return this._request instanceof Origin ? this._request : undefined;
+    return undefined;
   }
 
   get readyState() {
@@ -650,6 +645,28 @@ class Socket extends EventEmitter {
   }
 }
 
+/** A connection that the native listener has opened: its request is made when asked for. */
+class AcceptedConnection extends Socket {
+  get origin() {
+    const { _request } = /** @type {any} */ (this);
+    return _request instanceof Origin ? _request : undefined;
+  }
+}
+
+/** @type {any} */
+const accepted = AcceptedConnection.prototype;
+Object.defineProperty(accepted, "request", {
+  configurable: true,
+  get() {
+    return this._request instanceof Origin ? this._request.request : this._request;
+  },
+  set(req) {
+    this._request = req;
+  },
+});
+Object.defineProperty(AcceptedConnection, "name", { value: "Socket" });
+Object.defineProperty(AcceptedConnection.prototype, "constructor", { value: Socket });
+
 // As in the reference while there is none: nothing here has a timer of its own.
 Object.assign(Socket.prototype, {
   pingTimeoutTimer: null,
@@ -724,4 +741,4 @@ function writesArePatched() {
   return sendPacket !== pristine.sendPacket || write !== pristine.write;
 }
 
-module.exports = { Socket, toMessage, writesArePatched };
+module.exports = { AcceptedConnection, Socket, toMessage, writesArePatched };
