@@ -10,7 +10,11 @@ const { test } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
 const { next, until, settle } = require("../support/events");
 const { startRedis } = require("../examples/redis");
+const checkout = require("../support/app");
 const { load, serve } = require("./installed");
+
+/** The clients of Redis that a test has opened. */
+const opened = new WeakMap();
 
 const CLIENTS = { redis: nodeRedis("redis"), redis4: nodeRedis("redis4"), ioredis };
 
@@ -33,6 +37,16 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
     await behavesAsOne(servers);
   });
 }
+
+test("an adapter may extend another copy of socket.io-adapter than the server's", async (t) => {
+  assert.notEqual(require("../../node_modules/socket.io-adapter"), load("socket.io-adapter"));
+  const url = await redisServer(t);
+  const { createAdapter } = load("@socket.io/redis-adapter");
+  const make = async () => {
+    return createAdapter(await CLIENTS.redis(t, url), await CLIENTS.redis(t, url));
+  };
+  await behavesAsOne(await pair(t, make, {}, checkout.serve));
+});
 
 test("the Redis streams adapter joins two servers and recovers what was missed", async (t) => {
   const url = await redisServer(t);
@@ -102,18 +116,20 @@ test("the MongoDB adapter serves the sockets of its server", async (t) => {
   await behavesLocally(t, createAdapter(collection));
 });
 
-/** A Redis server that outlives the test's servers, whose adapters say good-bye to it. */
+/** A Redis server that outlives the test's servers and clients, which say good-bye to it. */
 function redisServer(t) {
   atEnd(t, () => {});
+  opened.set(t, []);
+  t.after(() => Promise.all(opened.get(t).map((client) => client.quit())));
   return startRedis(t);
 }
 
 /** Two servers that share an adapter's medium and know of each other. */
-async function pair(t, makeAdapter, options) {
+async function pair(t, makeAdapter, options, start = serve) {
   const servers = [];
   for (let i = 0; i < 2; i++) {
     const adapter = await makeAdapter();
-    servers.push(await serve(t, { options: { ...options, adapter } }));
+    servers.push(await start(t, { options: { ...options, adapter } }));
   }
   for (const { io } of servers) {
     let count = 0;
@@ -201,10 +217,9 @@ async function behavesLocally(t, adapter) {
 function nodeRedis(name) {
   return async (t, url) => {
     const client = load(name).createClient({ url });
-    // Redis is stopped before its clients are.
     client.on("error", () => {});
     await client.connect();
-    t.after(() => client.disconnect());
+    opened.get(t).push(client);
     return client;
   };
 }
@@ -213,6 +228,6 @@ async function ioredis(t, url) {
   const loaded = load("ioredis");
   const client = new (loaded.Redis ?? loaded)(url);
   client.on("error", () => {});
-  t.after(() => client.disconnect());
+  opened.get(t).push(client);
   return client;
 }
