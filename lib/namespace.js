@@ -32,6 +32,8 @@ class Namespace extends StrictEventEmitter {
     this.name = name;
     /** Broadcasts look for listeners of outgoing events only after one was added. */
     Object.defineProperty(this, "_hasOutgoingListeners", { value: false, writable: true });
+    /** Told when that changes. */
+    Object.defineProperty(this, "_onOutgoing", { value: undefined, writable: true });
     this._initAdapter();
   }
 

@@ -57,20 +57,32 @@ function connectedCount(adapter) {
 /** Counts a connected socket. The core knows a namespace while it has any. */
 function enterNamespace(socket) {
   const { nsp, adapter } = socket;
-  if (nsp[kNamespace] === undefined) {
-    const entry = { number: 0, sockets: 0 };
-    Object.defineProperty(nsp, kNamespace, { value: entry });
-  }
-  const entry = nsp[kNamespace];
+  const entry = entryOf(nsp);
   if (entry.sockets++ === 0) {
     entry.number = takeNumber();
     core.addNamespace(entry.number, nsp.name);
+    entry.listener?.(entry.number);
   }
   if (adapter[kConnected] !== undefined) {
     adapter[kConnected]++;
   }
   Object.defineProperty(socket, kEntry, { value: entry, writable: true });
   return entry.number;
+}
+
+function entryOf(nsp) {
+  if (nsp[kNamespace] === undefined) {
+    const entry = { number: 0, sockets: 0, listener: undefined };
+    Object.defineProperty(nsp, kNamespace, { value: entry });
+  }
+  return nsp[kNamespace];
+}
+
+/** Calls `listener` with the core's number of a namespace, now and whenever it changes. */
+function followNamespace(nsp, listener) {
+  const entry = entryOf(nsp);
+  entry.listener = listener;
+  listener(entry.sockets > 0 ? entry.number : undefined);
 }
 
 function exitNamespace(socket) {
@@ -85,6 +97,7 @@ function exitNamespace(socket) {
   }
   if (--entry.sockets === 0) {
     core.removeNamespace(entry.number);
+    entry.listener?.(undefined);
     freeNumber(entry.number);
   }
 }
@@ -304,6 +317,7 @@ module.exports = {
   connectSocket,
   connectedCount,
   countConnected,
+  followNamespace,
   forgetSocket,
   freeNumber,
   isDefaultEncoder,

@@ -511,6 +511,7 @@ const pristineRun = Socket.prototype.run;
 
 function noteOutgoingListeners(/** @type {any} */ nsp) {
   nsp._hasOutgoingListeners = true;
+  nsp._onOutgoing?.();
 }
 
 /** The secret by which a client finds its state again; only where states are kept. */

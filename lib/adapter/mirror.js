@@ -14,6 +14,12 @@ class Mirror {
     this.ids = 0;
     /** Ids that joined rooms before there was a socket of that id. */
     this.early = new Set();
+    this._listener = undefined;
+  }
+
+  /** Calls `listener(room, number)` for rooms that get a number; without one for those that go. */
+  follow(listener) {
+    this._listener = listener;
   }
 
   /** The socket of that id is about to join rooms: tells the core. */
@@ -72,6 +78,7 @@ class Mirror {
     if (entry === undefined) {
       entry = { number: native.takeNumber(), size: 0 };
       this.rooms.set(room, entry);
+      this._listener?.(room, entry.number);
     }
     entry.size++;
     return entry.number;
@@ -82,6 +89,7 @@ class Mirror {
     const entry = this.rooms.get(room);
     if (--entry.size === 0) {
       this.rooms.delete(room);
+      this._listener?.(room, undefined);
       native.freeNumber(entry.number);
     }
   }

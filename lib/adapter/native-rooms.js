@@ -140,12 +140,14 @@ function hasOneMember(adapter, rooms) {
 
 /** Calls listeners for outgoing events, if any socket of the namespace ever had one. */
 function notifyOutgoing(adapter, packet, opts) {
-  if (
-    adapter.nsp._hasOutgoingListeners ||
-    Socket.prototype.notifyOutgoingListeners !== pristineNotify
-  ) {
+  if (isNotifying(adapter.nsp)) {
     adapter.apply(opts, (socket) => socket.notifyOutgoingListeners?.(packet));
   }
+}
+
+/** True when somebody may listen for outgoing events. */
+function isNotifying(nsp) {
+  return nsp._hasOutgoingListeners || Socket.prototype.notifyOutgoingListeners !== pristineNotify;
 }
 
 /** The base class's methods as they were when this was loaded. */
@@ -156,6 +158,7 @@ const pristine = Object.fromEntries(
 onReplace(Socket.prototype, "notifyOutgoingListeners", (socket) => {
   // Broadcasts have to pass through this socket's own method from now on.
   socket.nsp._hasOutgoingListeners = true;
+  socket.nsp._onOutgoing?.();
 });
 const pristineNotify = Socket.prototype.notifyOutgoingListeners;
 
@@ -167,6 +170,8 @@ const kMirror = Symbol("native rooms");
 module.exports = {
   canFanOut,
   fanOut,
+  isNotifying,
+  isPristine,
   isUnwatched,
   kMirror,
   mirror,

@@ -5,6 +5,8 @@
 mod acceptor;
 mod core;
 mod fast;
+#[cfg(feature = "redis")]
+mod redis;
 mod text;
 
 pub use self::core::Core;

@@ -1,0 +1,151 @@
+"use strict";
+
+// The connection to Redis that the adapters of all namespaces share. It lives in the core; what
+// it has to say is handed to the adapter concerned.
+
+const debug = require("debug")("ferrio:redis");
+const { core } = require("../../dispatch");
+
+class RedisLink {
+  constructor(url) {
+    this._url = url;
+    this._native = undefined;
+    this._adapters = new Map();
+    this._counts = new Map();
+    this._next = 1;
+    this._isDown = false;
+  }
+
+  /** Listens for an adapter, connecting if that is not done yet. @returns {number} its number */
+  add(adapter) {
+    const id = this._next++;
+    this._native ??= core.openRedis(this._url, () => this._drain());
+    this._adapters.set(id, adapter);
+    const { uid, nsp, channel, requestChannel, responseChannel, specificResponseChannel } = adapter;
+    const others = [requestChannel, responseChannel, specificResponseChannel];
+    this._native.add(id, uid, nsp.name, channel, others);
+    return id;
+  }
+
+  /** Stops listening for an adapter; the connection ends with the last. */
+  remove(id) {
+    if (this._adapters.delete(id)) {
+      this._native.remove(id);
+      if (this._adapters.size === 0) {
+        this._native.close();
+        this._native = undefined;
+      }
+    }
+  }
+
+  setDirect(id, isDirect) {
+    this._native?.setDirect(id, isDirect);
+  }
+
+  setNamespace(id, number) {
+    this._native?.setNamespace(id, number);
+  }
+
+  setRoom(id, room, number) {
+    this._native?.setRoom(id, room, number);
+  }
+
+  /** Publishes, or drops the message when Redis has taken none for long. */
+  publish(channel, payload) {
+    const data = typeof payload === "string" ? Buffer.from(payload) : payload;
+    if (this._native !== undefined && !this._native.publish(channel, data)) {
+      this._fail(new Error("a message to the other servers was dropped: too many wait already"));
+    }
+  }
+
+  /** Resolves to how many servers listen to a channel. */
+  count(channel, limit) {
+    return new Promise((resolve, reject) => {
+      if (this._native === undefined) {
+        resolve(0);
+        return;
+      }
+      const request = this._next++;
+      const timer = setTimeout(() => {
+        this._counts.delete(request);
+        reject(new Error("timeout reached while waiting for the number of servers"));
+      }, limit);
+      this._counts.set(request, (count) => {
+        clearTimeout(timer);
+        resolve(count);
+      });
+      this._native.count(channel, request);
+    });
+  }
+
+  _drain() {
+    for (const { kind, number, text, data } of this._native?.drain() ?? []) {
+      switch (kind) {
+        case BROADCAST:
+          this._hand(number, (adapter) => adapter.onmessage(text, data));
+          break;
+        case REQUEST:
+          this._hand(number, (adapter) => adapter.onrequest(text, data));
+          break;
+        case COUNT:
+          this._counts.get(number)?.(Number(data.toString()));
+          this._counts.delete(number);
+          break;
+        case READY:
+          debug("connected");
+          this._isDown = false;
+          for (const adapter of this._adapters.values()) {
+            adapter.emit("ready");
+          }
+          break;
+        case ERROR:
+          this._fail(new Error(`Redis: ${text}`));
+          break;
+      }
+    }
+  }
+
+  /** Has an adapter handle a message; what follows may go past JavaScript again after that. */
+  _hand(id, handle) {
+    const adapter = this._adapters.get(id);
+    if (adapter === undefined) {
+      return;
+    }
+    try {
+      handle(adapter);
+    } catch (err) {
+      // A listener's: the other messages have nothing to do with it.
+      process.nextTick(() => {
+        throw err;
+      });
+    }
+    this._native?.settle(id);
+  }
+
+  /** Tells who listens; without anybody a warning is printed, once for each outage. */
+  _fail(err) {
+    debug("%s", err.message);
+    let isHeard = false;
+    for (const adapter of this._adapters.values()) {
+      if (adapter.listenerCount("error") > 0) {
+        isHeard = true;
+        adapter.emit("error", err);
+      }
+    }
+    if (!isHeard && !this._isDown) {
+      console.warn(
+        `ferrio/redis-adapter: ${err.message}; it is tried again. ` +
+          'Listen to "error" of the adapter, as in io.of("/").adapter.on("error", ...), to handle this.',
+      );
+    }
+    this._isDown = true;
+  }
+}
+
+const BROADCAST = 0;
+const REQUEST = 1;
+const READY = 2;
+const ERROR = 3;
+const COUNT = 4;
+
+module.exports = { RedisLink };

@@ -1,0 +1,41 @@
+/** The Redis adapter: joins servers, of this package and others, through one Redis server. */
+
+/** Clients of the `redis` or `ioredis` packages: only their options are read. */
+interface ClientWithOptions {
+  options?: unknown;
+}
+
+interface Parser {
+  encode(value: any): Buffer;
+  decode(data: Buffer): any;
+}
+
+export interface RedisAdapterOptions {
+  /** Where Redis is, such as `redis://user:password@host:6379/0`. */
+  url?: string;
+  /** Without `url`: the host. @default "127.0.0.1" */
+  host?: string;
+  /** Without `url`: the port. @default 6379 */
+  port?: number;
+  /** Without `url`: the path of a unix socket. */
+  path?: string;
+  username?: string;
+  password?: string;
+  /** Number of the database. Publish and subscribe do not depend on it. @default 0 */
+  database?: number;
+  /** A client to read the address from. It is not used itself. */
+  pubClient?: ClientWithOptions;
+  /** The same. */
+  subClient?: ClientWithOptions;
+  /** Prefix of the channels. @default "socket.io" */
+  key?: string;
+  /** How long to wait for the answers of other servers, in milliseconds. @default 5000 */
+  requestsTimeout?: number;
+  /** Answer on a channel of the server that asked. @default false */
+  publishOnSpecificResponseChannel?: boolean;
+  /** Encodes messages between servers. Any but the default is run in JavaScript. */
+  parser?: Parser;
+}
+
+/** Makes the adapters of a server: `new Server({ adapter: createAdapter({ url }) })`. */
+export function createAdapter(options?: string | RedisAdapterOptions): (nsp: any) => any;

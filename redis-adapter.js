@@ -1,0 +1,5 @@
+"use strict";
+
+// Entry `ferrio/redis-adapter`.
+
+module.exports = require("./lib/adapter/redis");

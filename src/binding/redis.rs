@@ -1,0 +1,156 @@
+//! A link to Redis as JavaScript holds it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi_derive::napi;
+
+use super::core::Core;
+use crate::cluster::{EventKind, Link, Order, Route};
+use crate::session::PortId;
+
+/// Connections to a Redis server, shared by the adapters of all namespaces.
+#[napi]
+pub struct RedisLink {
+    link: Option<Link>,
+    port: PortId,
+    routes: HashMap<u32, Arc<Route>>,
+}
+
+/// Something that a link has to say.
+#[napi(object)]
+pub struct RedisEvent {
+    /// 0 broadcast, 1 request or response, 2 ready, 3 error, 4 count.
+    pub kind: u32,
+    /// The adapter, or the request that was to count.
+    pub number: u32,
+    /// The channel, or the description of an error.
+    pub text: String,
+    /// The payload, or the digits of a count.
+    pub data: Buffer,
+}
+
+#[napi]
+impl Core {
+    /// Connects to a Redis server. `wake` is called when `drain()` has something to return.
+    #[napi]
+    pub fn open_redis(&self, url: String, wake: Function<'_, (), ()>) -> Result<RedisLink> {
+        let client =
+            redis::Client::open(url).map_err(|error| Error::from_reason(error.to_string()))?;
+        let wake = wake
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let link = Link::open(client, move || {
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })?;
+        Ok(RedisLink { link: Some(link), port: self.port_id, routes: HashMap::new() })
+    }
+}
+
+#[napi]
+impl RedisLink {
+    /// Listens for an adapter.
+    #[napi]
+    pub fn add(
+        &mut self,
+        id: u32,
+        uid: String,
+        name: String,
+        channel: String,
+        others: Vec<String>,
+    ) {
+        let route = Arc::new(Route::new(id, self.port, uid, name, channel, others));
+        self.routes.insert(id, route.clone());
+        self.order(Order::Add(route));
+    }
+
+    /// Stops listening for an adapter.
+    #[napi]
+    pub fn remove(&mut self, id: u32) {
+        if let Some(route) = self.routes.remove(&id) {
+            route.set_direct(false);
+            self.order(Order::Remove(route));
+        }
+    }
+
+    /// Delivers broadcasts past JavaScript, or no longer.
+    #[napi]
+    pub fn set_direct(&self, id: u32, is_direct: bool) {
+        if let Some(route) = self.routes.get(&id) {
+            route.set_direct(is_direct);
+        }
+    }
+
+    /// A broadcast, request or response for the adapter was handled.
+    #[napi]
+    pub fn settle(&self, id: u32) {
+        if let Some(route) = self.routes.get(&id) {
+            route.settle();
+        }
+    }
+
+    /// The number of an adapter's namespace.
+    #[napi]
+    pub fn set_namespace(&self, id: u32, number: Option<u32>) {
+        if let Some(route) = self.routes.get(&id) {
+            route.set_namespace(number);
+        }
+    }
+
+    /// The number of a room; without one the room is gone.
+    #[napi]
+    pub fn set_room(&self, id: u32, name: String, number: Option<u32>) {
+        if let Some(route) = self.routes.get(&id) {
+            route.set_room(name, number);
+        }
+    }
+
+    /// Publishes. False when too much waits and the message was dropped.
+    #[napi]
+    pub fn publish(&self, channel: String, payload: &[u8]) -> bool {
+        self.order(Order::Publish { channel, payload: payload.to_vec() })
+    }
+
+    /// Counts the servers that listen to a channel.
+    #[napi]
+    pub fn count(&self, channel: String, request: u32) {
+        self.order(Order::Count { channel, request });
+    }
+
+    /// What has happened since the last call.
+    #[napi]
+    pub fn drain(&self) -> Vec<RedisEvent> {
+        let events = self.link.as_ref().map(Link::drain).unwrap_or_default();
+        events
+            .into_iter()
+            .map(|event| RedisEvent {
+                kind: match event.kind {
+                    EventKind::Broadcast => 0,
+                    EventKind::Request => 1,
+                    EventKind::Ready => 2,
+                    EventKind::Error => 3,
+                    EventKind::Count => 4,
+                },
+                number: event.number,
+                text: event.text,
+                data: event.data.into(),
+            })
+            .collect()
+    }
+
+    /// Ends the connections.
+    #[napi]
+    pub fn close(&mut self) {
+        self.link = None;
+    }
+}
+
+impl RedisLink {
+    fn order(&self, order: Order) -> bool {
+        self.link.as_ref().is_none_or(|link| link.order(order))
+    }
+}

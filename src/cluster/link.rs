@@ -1,0 +1,362 @@
+//! The connections to a Redis server, on a thread of their own: one that publishes and one that
+//! subscribes. Lost ones are made again, with growing pauses.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use redis::{AsyncConnectionConfig, Client, RedisResult};
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{sleep, timeout};
+
+use super::route::Route;
+
+/// What JavaScript asks of a link.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields say it")]
+pub enum Order {
+    /// Send a message to other servers.
+    Publish { channel: String, payload: Vec<u8> },
+    /// Listen for an adapter.
+    Add(Arc<Route>),
+    /// Stop listening for it.
+    Remove(Arc<Route>),
+    /// Count the servers that listen to a channel.
+    Count { channel: String, request: u32 },
+    /// End both connections.
+    Close,
+}
+
+/// What a link tells JavaScript.
+#[derive(Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The adapter or the request that it is about.
+    pub number: u32,
+    /// The channel, or the description of an error.
+    pub text: String,
+    /// The payload.
+    pub data: Vec<u8>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A broadcast that JavaScript has to decode.
+    Broadcast,
+    /// A request or a response.
+    Request,
+    /// Both connections stand and all subscriptions are made.
+    Ready,
+    /// A connection failed or could not be made; it is tried again.
+    Error,
+    /// The answer to `Order::Count`; `data` is the number in decimal digits.
+    Count,
+}
+
+type Routes = Mutex<FxHashMap<String, Arc<Route>>>;
+
+/// A pair of connections. Dropping it ends them.
+#[derive(Debug)]
+pub struct Link {
+    orders: UnboundedSender<Order>,
+    /// Bytes that wait to be published.
+    waiting: Arc<AtomicUsize>,
+    outbox: Arc<Outbox>,
+}
+
+impl Link {
+    /// Connects. `wake` is called when events wait.
+    pub fn open(client: Client, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        let (orders, received) = unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let outbox = Arc::new(Outbox { events: Mutex::default(), wake: Box::new(wake) });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let worker = Worker {
+            client,
+            orders: received,
+            waiting: waiting.clone(),
+            outbox: outbox.clone(),
+            routes: Routes::default(),
+        };
+        thread::Builder::new()
+            .name("ferrio-redis".into())
+            .spawn(move || runtime.block_on(worker.run()))?;
+        Ok(Self { orders, waiting, outbox })
+    }
+
+    /// Gives an order. False when too much waits already: a message to publish is dropped then.
+    pub fn order(&self, order: Order) -> bool {
+        if let Order::Publish { payload, .. } = &order {
+            let waiting = self.waiting.fetch_add(payload.len(), Ordering::Relaxed);
+            if waiting + payload.len() > MAX_WAITING {
+                self.waiting.fetch_sub(payload.len(), Ordering::Relaxed);
+                return false;
+            }
+        }
+        // It fails only after the end, when nobody cares any more.
+        let _ = self.orders.send(order);
+        true
+    }
+
+    /// The events that wait.
+    pub fn drain(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.outbox.events.lock()).list
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Close);
+    }
+}
+
+/// Events on their way to JavaScript.
+struct Outbox {
+    events: Mutex<Events>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Events {
+    list: Vec<Event>,
+    bytes: usize,
+    /// Some were dropped since the last drain.
+    lossy: bool,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outbox")
+    }
+}
+
+impl Outbox {
+    /// False when the event was dropped.
+    fn push(&self, event: Event) -> bool {
+        let mut is_taken = true;
+        let is_first = {
+            let mut events = self.events.lock();
+            let is_first = events.list.is_empty();
+            if events.bytes + event.data.len() <= MAX_WAITING {
+                events.bytes += event.data.len();
+                events.list.push(event);
+            } else {
+                is_taken = false;
+                if !events.lossy {
+                    events.lossy = true;
+                    let text =
+                        "messages were dropped: the JavaScript thread is too far behind".into();
+                    let data = Vec::new();
+                    events.list.push(Event { kind: EventKind::Error, number: 0, text, data });
+                }
+            }
+            is_first
+        };
+        if is_first {
+            (self.wake)();
+        }
+        is_taken
+    }
+
+    fn tell(&self, kind: EventKind, number: u32, text: impl Into<String>, data: Vec<u8>) -> bool {
+        self.push(Event { kind, number, text: text.into(), data })
+    }
+}
+
+struct Worker {
+    client: Client,
+    orders: UnboundedReceiver<Order>,
+    waiting: Arc<AtomicUsize>,
+    outbox: Arc<Outbox>,
+    /// By pattern or channel.
+    routes: Routes,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut pause = MIN_PAUSE;
+        loop {
+            match self.connect().await {
+                Ok((publisher, sink, stream)) => {
+                    pause = MIN_PAUSE;
+                    self.outbox.tell(EventKind::Ready, 0, "", vec![]);
+                    let Self { orders, waiting, outbox, routes, .. } = &mut self;
+                    let ended = tokio::select! {
+                        ended = write(orders, waiting, outbox, routes, publisher, sink) => ended,
+                        () = read(outbox, routes, stream) => Err(lost()),
+                    };
+                    match ended {
+                        Ok(()) => return,
+                        Err(error) => self.fail(&error),
+                    }
+                }
+                Err(error) => self.fail(&error),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+            // Without anybody left to order anything there is no reason to try again.
+            if self.orders.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn fail(&self, error: &redis::RedisError) {
+        self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
+    }
+
+    async fn connect(&self) -> RedisResult<(MultiplexedConnection, PubSubSink, PubSubStream)> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(LIMIT))
+            .set_response_timeout(Some(LIMIT));
+        let publisher = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let subscriber = within(self.client.get_async_pubsub()).await?;
+        let (mut sink, stream) = subscriber.split();
+        let routes: Vec<_> = self.routes.lock().values().cloned().collect();
+        for route in routes {
+            within(subscribe(&mut sink, &route)).await?;
+        }
+        Ok((publisher, sink, stream))
+    }
+}
+
+async fn read(outbox: &Outbox, routes: &Routes, mut stream: PubSubStream) {
+    while let Some(message) = stream.next().await {
+        let channel = message.get_channel_name();
+        let payload = message.get_payload_bytes();
+        if message.from_pattern() {
+            let pattern: String = message.get_pattern().unwrap_or_default();
+            let route = routes.lock().get(&pattern).cloned();
+            if let Some(route) = route
+                && !route.receive(channel, payload)
+            {
+                hand_over(outbox, &route, EventKind::Broadcast, channel, payload);
+            }
+        } else {
+            let route = routes.lock().get(channel).cloned();
+            if let Some(route) = route {
+                hand_over(outbox, &route, EventKind::Request, channel, payload);
+            }
+        }
+    }
+}
+
+fn hand_over(outbox: &Outbox, route: &Route, kind: EventKind, channel: &str, payload: &[u8]) {
+    route.hand_over();
+    if !outbox.tell(kind, route.id, channel, payload.to_vec()) {
+        route.settle();
+    }
+}
+
+/// Follows orders until the last one (`Ok`) or a failure.
+async fn write(
+    orders: &mut UnboundedReceiver<Order>,
+    waiting: &AtomicUsize,
+    outbox: &Outbox,
+    routes: &Routes,
+    mut publisher: MultiplexedConnection,
+    mut sink: PubSubSink,
+) -> RedisResult<()> {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            count = orders.recv_many(&mut batch, MAX_BATCH) => {
+                if count == 0 {
+                    return Ok(());
+                }
+            }
+            () = sleep(PING_INTERVAL) => {
+                // A connection that is only listened to does not notice that it is dead.
+                within(sink.ping::<()>()).await?;
+                redis::cmd("PING").exec_async(&mut publisher).await?;
+            }
+        }
+        let mut pipeline = redis::pipe();
+        for order in batch.drain(..) {
+            match order {
+                Order::Publish { channel, payload } => {
+                    waiting.fetch_sub(payload.len(), Ordering::Relaxed);
+                    pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
+                    continue;
+                }
+                // What comes before them has to be on its way first.
+                _ if !pipeline.is_empty() => {
+                    pipeline.exec_async(&mut publisher).await?;
+                    pipeline.clear();
+                }
+                _ => {}
+            }
+            match order {
+                Order::Publish { .. } => {}
+                Order::Add(route) => {
+                    {
+                        let mut routes = routes.lock();
+                        for name in names(&route) {
+                            routes.insert(name, route.clone());
+                        }
+                    }
+                    within(subscribe(&mut sink, &route)).await?;
+                }
+                Order::Remove(route) => {
+                    routes.lock().retain(|_, other| other.id != route.id);
+                    within(sink.punsubscribe(pattern(&route))).await?;
+                    within(sink.unsubscribe(&route.others)).await?;
+                }
+                Order::Count { channel, request } => {
+                    let (_, count): (String, u64) = redis::cmd("PUBSUB")
+                        .arg("NUMSUB")
+                        .arg(channel)
+                        .query_async(&mut publisher)
+                        .await?;
+                    let digits = count.to_string().into_bytes();
+                    outbox.tell(EventKind::Count, request, "", digits);
+                }
+                Order::Close => return Ok(()),
+            }
+        }
+        if !pipeline.is_empty() {
+            pipeline.exec_async(&mut publisher).await?;
+        }
+    }
+}
+
+async fn subscribe(sink: &mut PubSubSink, route: &Route) -> RedisResult<()> {
+    sink.psubscribe(pattern(route)).await?;
+    sink.subscribe(&route.others).await
+}
+
+fn pattern(route: &Route) -> String {
+    format!("{}*", route.channel)
+}
+
+fn names(route: &Route) -> impl Iterator<Item = String> + '_ {
+    std::iter::once(pattern(route)).chain(route.others.iter().cloned())
+}
+
+async fn within<T>(work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match timeout(LIMIT, work).await {
+        Ok(result) => result,
+        Err(_) => Err(redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+    }
+}
+
+fn lost() -> redis::RedisError {
+    std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was lost").into()
+}
+
+/// Bytes that may wait in either direction.
+const MAX_WAITING: usize = 16 << 20;
+/// Orders that are followed in one go.
+const MAX_BATCH: usize = 256;
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// How long Redis may take to answer.
+const LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,10 @@
+//! Other servers of a cluster: what they send over Redis reaches the shards from here, past
+//! JavaScript wherever nobody there has to see it.
+
+mod link;
+mod message;
+mod msgpack;
+mod route;
+
+pub use link::{Event, EventKind, Link, Order};
+pub use route::Route;
