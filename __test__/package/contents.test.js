@@ -24,6 +24,8 @@ const FILES = [
   "index.js",
   "index.mjs",
   "package.json",
+  "redis-adapter.d.ts",
+  "redis-adapter.js",
 ];
 
 test("the main package holds the wrapper, the types and the sources, and no more", () => {
