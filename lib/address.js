@@ -4,6 +4,7 @@
 // do on the version at hand is prepared by the core.
 
 const { core } = require("./dispatch");
+const { kBacklog } = require("./engine/acceptor");
 
 /** What each member has to be. */
 const MEMBERS = {
@@ -33,6 +34,9 @@ function isAddress(value) {
  */
 function listenAt(httpServer, address) {
   check(address);
+  if (address.backlog !== undefined) {
+    Object.defineProperty(httpServer, kBacklog, { value: address.backlog });
+  }
   const { port, host, path, backlog = DEFAULT_BACKLOG, reusePort, ipv6Only } = address;
   if (path !== undefined) {
     httpServer.listen({ path, backlog });

@@ -33,7 +33,7 @@ export interface ListenAddress {
   /**
    * How many connections may wait to be accepted. The system has a limit of its own.
    *
-   * @default 511
+   * @default 4096 with the native listener, 511 without
    */
   backlog?: number;
 

@@ -74,6 +74,9 @@ const handlers = {
   },
 };
 
+/** CPU time spent on blocking. */
+let blockedUs = 0;
+
 /** The monitor counts the time between two of its timers, this one included. */
 const RESOLUTION_MS = 20;
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -131,8 +134,10 @@ function announce(port, manifests) {
       return;
     }
     if (line.startsWith("block ")) {
+      const before = threadUs();
       const until = Date.now() + Number(line.slice(6));
       while (Date.now() < until);
+      blockedUs += threadUs() - before;
       return;
     }
     if (line === "gc") {
@@ -148,7 +153,6 @@ function announce(port, manifests) {
 /** CPU of the whole process and of this thread so far, memory, and delays since last asked. */
 function usage() {
   const { user, system } = process.cpuUsage();
-  const [nanos] = fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
   const late = (interval) => Math.max(0, interval / 1000 - RESOLUTION_MS * 1000);
   const delays = {
     p50Us: late(delay.percentile(50)),
@@ -159,10 +163,17 @@ function usage() {
   delay.reset();
   return {
     cpuUs: user + system,
-    jsUs: nanos / 1000,
+    jsUs: threadUs(),
+    blockedUs,
     rss: process.memoryUsage.rss(),
     delays: measured ? delays : null,
   };
+}
+
+/** CPU time of this thread so far. */
+function threadUs() {
+  const [nanos] = fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
+  return nanos / 1000;
 }
 
 function say(value) {

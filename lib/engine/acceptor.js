@@ -216,7 +216,7 @@ class Acceptor {
     acceptors.set(id, this);
     this.refresh();
     try {
-      core.startAcceptor(id, handle.fd);
+      core.startAcceptor(id, handle.fd, httpServer[kBacklog] === undefined ? BACKLOG : undefined);
     } catch (err) {
       this.id = -1;
       acceptors.delete(id);
@@ -460,8 +460,12 @@ function watch(options, name, changed) {
 
 function noop() {}
 
+/** Where `io.listen()` notes that it was given a backlog: that one stays. */
+const kBacklog = Symbol("backlog");
+/** Connections that may wait to be accepted. The system has a limit of its own. */
+const BACKLOG = 4096;
 const LIMITS = { maxPending: 16_384, firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { Acceptor, acceptNatively, acceptorOf };
+module.exports = { Acceptor, acceptNatively, acceptorOf, kBacklog };

@@ -105,12 +105,13 @@ impl Core {
         id
     }
 
-    /// Accepts connections of a listening socket, which is duplicated, from now on.
+    /// Accepts connections of a listening socket, which is duplicated, from now on. With `backlog`,
+    /// so many may wait.
     #[napi(catch_unwind)]
-    pub fn start_acceptor(&self, acceptor: u32, fd: i32) -> Result<()> {
+    pub fn start_acceptor(&self, acceptor: u32, fd: i32, backlog: Option<i32>) -> Result<()> {
         let listener = crate::transport::duplicate(fd)?;
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
-            acceptor.start(listener);
+            acceptor.start(listener, backlog);
         }
         Ok(())
     }

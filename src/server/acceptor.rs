@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with, sockopt::set_tcp_nodelay};
+use rustix::net::{SocketFlags, acceptfrom_with, listen, sockopt::set_tcp_nodelay};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
@@ -97,7 +97,14 @@ impl Acceptor {
     }
 
     /// Accepts connections of a listening socket from now on.
-    pub fn start(self: &Arc<Self>, listener: OwnedFd) {
+    ///
+    /// With `backlog` the kernel's queue becomes that long: whoever finds it full tries again only after
+    /// a second, then three.
+    pub fn start(self: &Arc<Self>, listener: OwnedFd, backlog: Option<i32>) {
+        if let Some(backlog) = backlog {
+            // The queue that there is does as well.
+            let _ = listen(&listener, backlog);
+        }
         let acceptor = self.clone();
         let alive = Alive::new(self);
         Pool::global().run_on(ACCEPTING_SHARD, move || {

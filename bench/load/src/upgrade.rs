@@ -11,6 +11,7 @@ use crate::net::{Handler, Net};
 const GETS: usize = 0;
 const POSTS: usize = 1;
 const WEBSOCKET: usize = 2;
+const ECHO: &[u8] = b"427[\"e\",10000000,\"x\"]";
 /// While warming up; the measured part has the plan's.
 const WARM_UP_WINDOW: usize = 32;
 
@@ -128,6 +129,8 @@ impl Upgrade {
                         return self.fail(|| format!("client {client}: no sid"));
                     };
                     self.clients[client].sid = sid;
+                    // As good as under way: the upgrade may not overtake it.
+                    self.clients[client].posting = true;
                     self.open(net, client, POSTS);
                     self.open(net, client, WEBSOCKET);
                 }
@@ -158,7 +161,9 @@ impl Upgrade {
         c.upgraded = true;
         let mut bytes = Vec::new();
         frame::push_masked(&mut bytes, frame::TEXT, b"5");
-        frame::push_masked(&mut bytes, frame::TEXT, b"427[\"e\",10000000,\"x\"]");
+        if c.connected {
+            frame::push_masked(&mut bytes, frame::TEXT, ECHO);
+        }
         net.write(c.conns[WEBSOCKET], &bytes);
         if self.running {
             self.tally.latency.record(now - c.started);
@@ -191,6 +196,10 @@ impl Upgrade {
             // The CONNECT packet may have missed the last poll and come this way.
             _ if c.upgraded && !c.connected && text.starts_with(b"40{\"sid\"") => {
                 c.connected = true;
+                // Before this, an event would be for a namespace that the client is not in.
+                let mut bytes = Vec::new();
+                frame::push_masked(&mut bytes, frame::TEXT, ECHO);
+                net.write(c.conns[WEBSOCKET], &bytes);
             }
             _ => self.unexpected(client, text),
         }
@@ -221,7 +230,8 @@ impl Upgrade {
             let payload = &bytes[used + frame.start..used + frame.end];
             used += frame.end;
             if frame.opcode != frame::TEXT {
-                self.unexpected(client, payload);
+                let after = (net.now() - self.clients[client].started) / 1_000_000;
+                self.fail(|| format!("client {client}: the WebSocket was closed after {after} ms"));
                 break;
             }
             self.framed(net, client, payload);
@@ -235,7 +245,12 @@ impl Handler for Upgrade {
         let (client, role) = (tag / 3, tag % 3);
         match role {
             GETS => self.get(net, client),
-            POSTS => self.post(net, client, b"40"),
+            POSTS => {
+                // Later ones take the place of one that was idle for too long.
+                if std::mem::take(&mut self.clients[client].posting) {
+                    self.post(net, client, b"40");
+                }
+            }
             _ => {
                 let query = format!("&sid={}", self.clients[client].sid);
                 net.write(conn, &upgrade_request(self.plan.port, &query));
@@ -264,10 +279,15 @@ impl Handler for Upgrade {
         end
     }
 
-    fn closed(&mut self, _net: &mut Net, _conn: usize, tag: usize) {
+    fn closed(&mut self, net: &mut Net, _conn: usize, tag: usize) {
         let (client, role) = (tag / 3, tag % 3);
-        if role == WEBSOCKET || !self.clients[client].upgraded {
-            self.fail(|| format!("client {client}: connection {role} was closed"));
+        let c = &self.clients[client];
+        match role {
+            _ if c.upgraded && role != WEBSOCKET => {}
+            // A server may end a connection that has been idle for some seconds. No GET is due then.
+            GETS if !c.polling => {}
+            POSTS if !c.posting => self.open(net, client, POSTS),
+            _ => self.fail(|| format!("client {client}: connection {role} was closed")),
         }
     }
 }
