@@ -25,6 +25,7 @@ const {
   isOptions,
   toPort,
 } = require("./options");
+const { metrics } = require("./metrics");
 const { ParentNamespace } = require("./parent-namespace");
 
 class Server extends StrictEventEmitter {
@@ -289,6 +290,14 @@ class Server extends StrictEventEmitter {
       nsp.on("connect", fn);
     }
     return nsp;
+  }
+
+  /**
+   * What the process has counted since it started: connections, events, bytes, drops and more.
+   * @returns {import("../types/metrics").Metrics}
+   */
+  metrics() {
+    return metrics();
   }
 
   /**

@@ -11,6 +11,11 @@ pub struct EngineConfig {
     ping_timeout: AtomicU64,
     upgrade_timeout: AtomicU64,
     max_payload: AtomicU64,
+    max_backpressure: AtomicU64,
+    rate_events: AtomicU64,
+    rate_bytes: AtomicU64,
+    rate_per: AtomicU64,
+    rate_disconnects: AtomicU64,
 }
 
 /// One settable option of [`EngineConfig`].
@@ -24,6 +29,16 @@ pub enum ConfigKey {
     UpgradeTimeout,
     /// Bytes a message may have; `u64::MAX` means no limit.
     MaxPayload,
+    /// Bytes that may wait for a client that does not read; `u64::MAX` means no limit.
+    MaxBackpressure,
+    /// Events a client may send in a window of `RatePer`; `u64::MAX` means no limit.
+    RateEvents,
+    /// Bytes of events in the same window; `u64::MAX` means no limit.
+    RateBytes,
+    /// Milliseconds.
+    RatePer,
+    /// Not 0: who sends more is disconnected, instead of losing what is too much.
+    RateDisconnects,
 }
 
 impl EngineConfig {
@@ -34,6 +49,11 @@ impl EngineConfig {
             ping_timeout: AtomicU64::new(20_000),
             upgrade_timeout: AtomicU64::new(10_000),
             max_payload: AtomicU64::new(1_000_000),
+            max_backpressure: AtomicU64::new(64 << 20),
+            rate_events: AtomicU64::new(u64::MAX),
+            rate_bytes: AtomicU64::new(u64::MAX),
+            rate_per: AtomicU64::new(1000),
+            rate_disconnects: AtomicU64::new(0),
         }
     }
 
@@ -65,6 +85,23 @@ impl EngineConfig {
         }
     }
 
+    /// Most bytes that may wait for one client.
+    pub fn max_backpressure(&self) -> u64 {
+        self.max_backpressure.load(Ordering::Relaxed)
+    }
+
+    /// The limit of what a client may send, if there is one.
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        let events = self.rate_events.load(Ordering::Relaxed);
+        let bytes = self.rate_bytes.load(Ordering::Relaxed);
+        (events != u64::MAX || bytes != u64::MAX).then(|| RateLimit {
+            events,
+            bytes,
+            per: self.millis(ConfigKey::RatePer),
+            disconnects: self.rate_disconnects.load(Ordering::Relaxed) != 0,
+        })
+    }
+
     fn millis(&self, key: ConfigKey) -> Duration {
         // A year is "never" and keeps the sum of two deadlines far from overflow.
         Duration::from_millis(self.cell(key).load(Ordering::Relaxed).min(MAX_DELAY_MS))
@@ -76,6 +113,11 @@ impl EngineConfig {
             ConfigKey::PingTimeout => &self.ping_timeout,
             ConfigKey::UpgradeTimeout => &self.upgrade_timeout,
             ConfigKey::MaxPayload => &self.max_payload,
+            ConfigKey::MaxBackpressure => &self.max_backpressure,
+            ConfigKey::RateEvents => &self.rate_events,
+            ConfigKey::RateBytes => &self.rate_bytes,
+            ConfigKey::RatePer => &self.rate_per,
+            ConfigKey::RateDisconnects => &self.rate_disconnects,
         }
     }
 }
@@ -84,6 +126,19 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The option `rateLimit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Events in a window.
+    pub events: u64,
+    /// Bytes in a window.
+    pub bytes: u64,
+    /// The length of a window.
+    pub per: Duration,
+    /// Too much ends the connection; otherwise it is dropped.
+    pub disconnects: bool,
 }
 
 const MAX_DELAY_MS: u64 = 365 * 24 * 3600 * 1000;

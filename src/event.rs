@@ -71,6 +71,15 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::TransportError,
+        Self::TransportClose,
+        Self::ForcedClose,
+        Self::PingTimeout,
+        Self::ParseError,
+    ];
+
     /// The text given to `disconnect` listeners.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -447,6 +456,11 @@ impl Port {
         self.drains.fetch_add(1, Ordering::Release);
         self.drained.notify_waiters();
         batch
+    }
+
+    /// Bytes that the environment has not drained.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// How often the environment has drained: a session's reader compares.

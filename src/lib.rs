@@ -11,6 +11,7 @@ pub mod binding;
 pub mod cluster;
 pub mod config;
 pub mod event;
+pub mod metrics;
 pub mod proto;
 #[cfg(target_os = "linux")]
 pub mod server;

@@ -158,6 +158,26 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   ioThreads?: number;
 
   /**
+   * How many bytes may wait for a client that does not read, before its connection is closed with
+   * "transport error" and the description "backpressure limit exceeded". One message may be larger.
+   * What is broadcast is shared, not copied, but counts for each. `Infinity` lets it grow without
+   * end, as socket.io does. Lower it to bound memory where clients may be hostile; raise it if you
+   * send much at once to clients on slow networks. With `attachApp()` it is the option of
+   * uWebSockets.js instead. An option of ferrio's own.
+   *
+   * @default 67108864 (64 MiB)
+   */
+  maxBackpressure?: number;
+
+  /**
+   * How much one client may send. What is more never reaches JavaScript. Acknowledgements and
+   * packets that connect or disconnect are not counted. An option of ferrio's own.
+   *
+   * @default no limit
+   */
+  rateLimit?: RateLimitOptions | false;
+
+  /**
    * Who accepts the connections of the HTTP server. An option of ferrio's own. With `"native"`, Rust
    * accepts and serves those of the engine without a step in JavaScript, and gives every other
    * connection to the HTTP server; see docs/listener.md. Where that is not possible, Node accepts as
@@ -309,6 +329,40 @@ export interface EngineOptions {
    * @default false
    */
   allowEIO3?: boolean;
+}
+
+/**
+ * The limit of what one client may send, in windows of fixed length.
+ */
+export interface RateLimitOptions {
+  /**
+   * Events in a window.
+   *
+   * @default Infinity
+   */
+  events?: number;
+
+  /**
+   * Bytes of events and their attachments in a window.
+   *
+   * @default Infinity
+   */
+  bytes?: number;
+
+  /**
+   * The length of a window, in milliseconds, from 1 to a day.
+   *
+   * @default 1000
+   */
+  per?: number;
+
+  /**
+   * What happens to an event that is too much: it is dropped, with its attachments and without an
+   * acknowledgement, or its connection is closed with "transport error".
+   *
+   * @default "drop"
+   */
+  action?: "drop" | "disconnect";
 }
 
 /**

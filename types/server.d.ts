@@ -1,5 +1,6 @@
 // The server: where applications start. Most of its methods are those of its main namespace.
 
+import type { Metrics } from "./metrics";
 import * as parser from "socket.io-parser";
 import type { Room, SocketId } from "socket.io-adapter";
 import type { Encoder } from "socket.io-parser";
@@ -254,6 +255,13 @@ export declare class Server<
     name: string | RegExp | ParentNspNameMatchFn,
     fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+
+  /**
+   * What the process has counted since it started, by all servers in it: connections by transport,
+   * events and bytes in and out, deliveries, drops by reason, heartbeats. Counting is always on and
+   * costs no lock. A method of ferrio's own; `ferrio/metrics` has the same as Prometheus text.
+   */
+  metrics(): Metrics;
 
   /**
    * Disconnects all sockets, closes the engine and the HTTP server.

@@ -49,8 +49,13 @@ const RENAMED = {
   OrUntypedListener: "FallbackToUntypedListener",
 };
 
-/** What differs on purpose: members of ours, with the reason. */
+/** What differs on purpose: members of ours and how they end, with the reason. */
 const DIFFERENT = {
+  // a method of ferrio's own
+  "server/Server.metrics": "=> Metrics",
+  // an address for the native listener, besides what the reference takes
+  "server/Server.attach": "=> Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>",
+  "server/Server.listen": "=> Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>",
   // the parser is a part of the engine that is not replaced: its types would be those of a package
   // that need not be installed
   "Transport.parser": "any",
@@ -95,8 +100,8 @@ function compareSurfaces(ts, here) {
         return describeClass(ts, checker, found);
       });
       problems.push(...undocumented(ts, checker, exportsOf(ours(own)), name));
-      for (const key of Object.keys(DIFFERENT).filter((key) => key.startsWith(`${name}.`))) {
-        const member = key.slice(name.length + 1);
+      for (const key of Object.keys(DIFFERENT).filter((key) => isMemberOf(key, own, name))) {
+        const member = key.slice(key.indexOf(".") + 1);
         if (!mine.get(member)?.endsWith(DIFFERENT[key])) {
           problems.push(`${key} is not ${DIFFERENT[key]} any more`);
         }
@@ -110,6 +115,11 @@ function compareSurfaces(ts, here) {
 }
 
 module.exports = { compareSurfaces };
+
+/** True for "Class.member", and for "file/Class.member" where two files have a class of that name. */
+function isMemberOf(key, file, name) {
+  return key.startsWith(`${name}.`) || key.startsWith(`${file}/${name}.`);
+}
 
 /** The visible members of one of our classes that do not say what they are for. */
 function undocumented(ts, checker, symbols, name) {

@@ -6,6 +6,7 @@
 const os = require("os");
 const { core } = require("../dispatch");
 const { checkOptions } = require("./deflate");
+const { defineLimits } = require("./limits");
 
 /** Options that the core reads, with its number for each. */
 const NATIVE = { pingInterval: 0, pingTimeout: 1, upgradeTimeout: 2, maxHttpBufferSize: 3 };
@@ -56,6 +57,7 @@ function defineOptions(given, createEngine) {
       },
     });
   }
+  defineLimits(opts, engine);
   Object.defineProperty(opts, kEngine, { value: engine });
   return opts;
 }

@@ -131,7 +131,8 @@ impl Core {
     }
 
     /// Sets an option of an engine: 0 pingInterval, 1 pingTimeout, 2 upgradeTimeout (ms),
-    /// 3 maxHttpBufferSize (bytes). A value that is no finite number means no limit.
+    /// 3 maxHttpBufferSize (bytes), 4 maxBackpressure (bytes), rateLimit: 5 events, 6 bytes,
+    /// 7 per (ms), 8 disconnects. A value that is no finite number means no limit.
     #[napi(catch_unwind)]
     pub fn set_option(&self, engine: u32, option: u32, value: f64) -> Result<()> {
         let key = match option {
@@ -139,6 +140,11 @@ impl Core {
             1 => ConfigKey::PingTimeout,
             2 => ConfigKey::UpgradeTimeout,
             3 => ConfigKey::MaxPayload,
+            4 => ConfigKey::MaxBackpressure,
+            5 => ConfigKey::RateEvents,
+            6 => ConfigKey::RateBytes,
+            7 => ConfigKey::RatePer,
+            8 => ConfigKey::RateDisconnects,
             _ => return Err(Error::from_reason("unknown option")),
         };
         let value = if value.is_finite() { value.max(0.0) as u64 } else { u64::MAX };
@@ -450,6 +456,19 @@ impl Core {
     #[napi(catch_unwind)]
     pub fn bridge_written(&self, handle: u32, link: u32) {
         self.send(handle, |key| Command::BridgeWritten { key, link });
+    }
+
+    /// What is counted, in JSON: of each I/O thread in order, and of this environment's queue.
+    #[napi(catch_unwind)]
+    pub fn metrics(&self) -> String {
+        let shards: Vec<_> =
+            Pool::global().metrics().iter().map(|metrics| metrics.to_json()).collect();
+        serde_json::json!({
+            "shards": shards,
+            "queuedBytes": self.port.queued(),
+            "drains": self.port.drains(),
+        })
+        .to_string()
     }
 
     /// Drops a stream at once.

@@ -76,6 +76,15 @@ pub fn parse(text: &str) -> Option<Header<'_>> {
     Some(Header { kind, attachments, nsp, id, args })
 }
 
+/// How many binary messages follow a text message that looks like an event; `None` for all others.
+pub fn attachments_of_event(text: &str) -> Option<usize> {
+    match text.as_bytes().first()? {
+        b'2' => Some(0),
+        b'5' => Some(attachments(text.get(1..)?).map_or(0, |(count, _)| count as usize)),
+        _ => None,
+    }
+}
+
 fn attachments(text: &str) -> Option<(u32, &str)> {
     let (count, rest) = text.split_at_checked(text.bytes().take(3).position(|b| b == b'-')?)?;
     let count = match count.as_bytes() {

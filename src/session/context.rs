@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::event::{EventBatch, Port, Response};
+use crate::metrics::Metrics;
 use crate::transport::{Codec, WebSocket};
 
 /// Index of a port within its shard.
@@ -31,6 +32,8 @@ pub struct Context {
     pub dirty: Vec<u32>,
     /// Sessions that ended in this round: the shard forgets their rooms.
     pub closed: Vec<u32>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Futures to start.
     pub tasks: Vec<Task>,
     /// Makes frames of packets and messages of frames.
@@ -92,8 +95,9 @@ pub enum Task {
 
 impl Context {
     /// An empty context.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, metrics: Arc<Metrics>) -> Self {
         Self {
+            metrics,
             now,
             dirty: Vec::new(),
             closed: Vec::new(),

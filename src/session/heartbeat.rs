@@ -4,6 +4,8 @@
 //! first other packet meanwhile extends the wait once. Revision 3: the client pings, and the
 //! server gives up after `pingInterval + pingTimeout` without one.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::config::EngineConfig;
@@ -64,6 +66,12 @@ impl Heartbeat {
             self.extended = true;
             self.deadline = now + config.ping_timeout();
         }
+    }
+
+    /// Time since the ping that waits for its pong, as far as it is known.
+    pub fn round_trip(&self, now: Instant, config: &EngineConfig) -> Option<Duration> {
+        let sent = self.deadline.checked_sub(config.ping_timeout())?;
+        (self.awaiting_pong && !self.extended).then(|| now.saturating_duration_since(sent))
     }
 
     /// Waits for the pong anew.

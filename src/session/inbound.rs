@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::config::{self, EngineConfig};
+use crate::config::{self, EngineConfig, RateLimit};
 use crate::event::CloseReason;
 use crate::proto::engine::{self, Data, PacketType, Revision};
 use crate::proto::frame::{OpCode, Payload};
@@ -18,6 +18,7 @@ use crate::transport::Packet;
 use super::Identity;
 use super::context::{Context, PortId};
 use super::heartbeat::Heartbeat;
+use super::rate::Rate;
 
 /// Receives the few packets that decoding itself answers.
 pub trait Outbox {
@@ -50,6 +51,10 @@ pub struct Inbound {
     /// Namespaces this session is connected to, with the ordinals of its sockets there.
     sockets: SmallVec<[(u32, Arc<str>); 1]>,
     partial: Option<Box<Partial>>,
+    /// Only of use while there is a limit.
+    rate: Option<Box<Rate>>,
+    /// Attachments still to come of an event that was dropped.
+    unwanted: usize,
 }
 
 /// Why decoding closes the session.
@@ -88,6 +93,8 @@ impl Inbound {
             watches_frames: false,
             sockets: SmallVec::new(),
             partial: None,
+            rate: None,
+            unwanted: 0,
         }
     }
 
@@ -182,8 +189,7 @@ impl Inbound {
     ) -> ControlFlow<()> {
         if self.revision == Revision::V4 {
             self.heartbeat.on_packet(ctx.now, &self.config);
-            self.on_binary_message(ctx, Cow::Owned(data.into_vec()));
-            return ControlFlow::Continue(());
+            return self.on_binary_message(ctx, Cow::Owned(data.into_vec()));
         }
         match engine::decode_binary(data.as_bytes(), self.revision) {
             Ok(packet) => self.on_packet(ctx, out, packet),
@@ -206,9 +212,11 @@ impl Inbound {
                     Data::None => self.on_text_message(ctx, ""),
                     Data::Binary(data) => self.on_binary_message(ctx, data),
                 }
-                ControlFlow::Continue(())
             }
             (PacketType::Pong, Revision::V4) => {
+                if let Some(time) = self.heartbeat.round_trip(ctx.now, &self.config) {
+                    ctx.metrics.heartbeat(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+                }
                 self.on_heartbeat(ctx);
                 self.report_heartbeat(ctx, PacketType::Pong);
                 ControlFlow::Continue(())
@@ -247,7 +255,15 @@ impl Inbound {
         }
     }
 
-    fn on_text_message(&mut self, ctx: &mut Context, text: &str) {
+    fn on_text_message(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
+        self.unwanted = 0;
+        if let Some(limit) = self.config.rate_limit()
+            && let Some(attachments) = socket::attachments_of_event(text)
+            && !self.rate.get_or_insert_default().allows(limit, ctx.now, text.len())
+        {
+            self.unwanted = attachments;
+            return self.refuse(ctx, limit);
+        }
         if self.raw || self.partial.is_some() {
             return self.deliver_raw(ctx, text);
         }
@@ -258,6 +274,7 @@ impl Inbound {
         }
         match header.kind {
             Kind::Event | Kind::Ack => {
+                ctx.metrics.events_in.add(1);
                 let is_ack = matches!(header.kind, Kind::Ack);
                 let events = ctx.events(self.port);
                 events.packet(self.handle, is_ack, ordinal, header.id, header.args, Vec::new());
@@ -270,36 +287,68 @@ impl Inbound {
                 }));
             }
         }
+        ControlFlow::Continue(())
     }
 
-    fn on_binary_message(&mut self, ctx: &mut Context, data: Cow<'_, [u8]>) {
+    fn on_binary_message(&mut self, ctx: &mut Context, data: Cow<'_, [u8]>) -> ControlFlow<()> {
+        if self.unwanted > 0 {
+            self.unwanted -= 1;
+            return ControlFlow::Continue(());
+        }
+        if let Some(limit) = self.config.rate_limit() {
+            // An attachment's bytes count; a message of a binary parser counts as an event, too.
+            let rate = self.rate.get_or_insert_default();
+            let allowed = match &self.partial {
+                Some(_) => rate.allows_bytes(limit, data.len()),
+                None => rate.allows(limit, ctx.now, data.len()),
+            };
+            if !allowed {
+                let rest = |partial: Box<Partial>| partial.expected - partial.attachments.len() - 1;
+                self.unwanted = self.partial.take().map_or(0, rest);
+                return self.refuse(ctx, limit);
+            }
+        }
         let data = data.into_owned();
         let Some(partial) = &mut self.partial else {
-            return ctx.events(self.port).raw_binary(self.handle, data);
+            ctx.events(self.port).raw_binary(self.handle, data);
+            return ControlFlow::Continue(());
         };
         partial.attachments.push(data);
         if partial.attachments.len() < partial.expected {
-            return;
+            return ControlFlow::Continue(());
         }
-        let Some(partial) = self.partial.take() else { return };
+        let Some(partial) = self.partial.take() else { return ControlFlow::Continue(()) };
         let Partial { text, attachments, .. } = *partial;
         // The namespace may have been left since the header came.
         let known = socket::parse(&text)
             .and_then(|header| self.ordinal_of(header.nsp).map(|ordinal| (header, ordinal)));
         match known {
             Some((header, ordinal)) => {
+                ctx.metrics.events_in.add(1);
                 let is_ack = matches!(header.kind, Kind::BinaryAck);
                 let events = ctx.events(self.port);
                 events.packet(self.handle, is_ack, ordinal, header.id, header.args, attachments);
             }
             None => self.deliver_parts(ctx, text, attachments),
         }
+        ControlFlow::Continue(())
+    }
+
+    /// Somebody has sent more than `rateLimit` allows.
+    fn refuse(&mut self, ctx: &mut Context, limit: RateLimit) -> ControlFlow<()> {
+        ctx.metrics.rate_limited.add(1);
+        if limit.disconnects {
+            self.finish(CloseReason::TransportError, Some("rate limit exceeded"))
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Hands a packet over undecoded, after whatever was held back before it.
-    fn deliver_raw(&mut self, ctx: &mut Context, text: &str) {
+    fn deliver_raw(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
         self.surrender_partial(ctx);
         ctx.events(self.port).raw_text(self.handle, text.to_owned());
+        ControlFlow::Continue(())
     }
 
     fn surrender_partial(&mut self, ctx: &mut Context) {

@@ -5,6 +5,7 @@ mod context;
 mod heartbeat;
 mod inbound;
 mod probe;
+mod rate;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -45,6 +46,8 @@ pub struct Session {
     inbound: Inbound,
     /// Packets that wait for a GET. Empty on WebSocket, where packets go to the write queue.
     queue: VecDeque<Packet>,
+    /// Bytes in `queue` that were sent, as opposed to the engine's own small packets.
+    queued: usize,
     state: State,
     dirty: bool,
     /// JavaScript wants to hear when everything queued was written.
@@ -111,6 +114,11 @@ impl Session {
     }
 
     fn new(ctx: &mut Context, identity: Identity, transport: Transport) -> Self {
+        ctx.metrics.opened.add(1);
+        match &transport {
+            Transport::WebSocket(_) => ctx.metrics.websockets.add(1),
+            _ => ctx.metrics.pollings.add(1),
+        }
         Self {
             key: identity.key,
             config: identity.config.clone(),
@@ -118,6 +126,7 @@ impl Session {
             probe: None,
             inbound: Inbound::new(ctx, identity),
             queue: VecDeque::new(),
+            queued: 0,
             state: State::Open,
             dirty: false,
             notify_drain: false,
@@ -193,8 +202,36 @@ impl Session {
             return;
         }
         self.last_tick = tick;
+        ctx.metrics.packets_out.add(1);
         for packet in packets {
             self.push(ctx, packet.clone());
+        }
+        self.check_backpressure(ctx);
+    }
+
+    /// Closes a session whose client has not read for so long that too much waits.
+    fn check_backpressure(&mut self, ctx: &mut Context) {
+        let limit = self.config.max_backpressure();
+        if self.backlog() <= limit {
+            return;
+        }
+        if matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked) {
+            // It may only be that so much was sent in one tick.
+            self.flush(ctx);
+            if self.backlog() <= limit {
+                return;
+            }
+        }
+        ctx.metrics.slow.add(1);
+        self.end(ctx, CloseReason::TransportError, Some(TOO_SLOW), Farewell::Drop);
+    }
+
+    /// Bytes that wait for the client.
+    fn backlog(&self) -> u64 {
+        match &self.transport {
+            Transport::WebSocket(ws) => ws.out.len() as u64,
+            Transport::Polling(_) => self.queued as u64,
+            Transport::None => 0,
         }
     }
 
@@ -297,6 +334,7 @@ impl Session {
             return self.respond(ctx, request, 400, Body::Refused(TRANSPORT_MISMATCH));
         };
         let is_jsonp = polling.jsonp.is_some();
+        ctx.metrics.bytes_in.add(body.len() as u64);
         ctx.events(self.inbound.port).end_chunk();
         let open = self.state == State::Open;
         if open {
@@ -433,14 +471,15 @@ impl Session {
 
     /// The last resort when even `collapse` has panicked: the session is closed and says so.
     pub fn abandon(&mut self, ctx: &mut Context) {
-        self.transport = Transport::None;
         self.probe = None;
         if self.state != State::Closed {
             self.state = State::Closed;
+            self.count_closed(ctx, CloseReason::TransportError);
             let Inbound { port, handle, .. } = self.inbound;
             ctx.events(port).closed(handle, CloseReason::TransportError, Some(INTERNAL_ERROR));
             ctx.closed.push(self.key);
         }
+        self.transport = Transport::None;
     }
 
     /// Queues a WebSocket frame as it is. Without a WebSocket there is nothing to send it over.
@@ -623,6 +662,9 @@ impl Session {
             ws.put(&mut ctx.codec, packet, self.inbound.revision);
         }
         self.transport = Transport::WebSocket(ws);
+        self.queued = 0;
+        ctx.metrics.pollings.sub(1);
+        ctx.metrics.websockets.add(1);
         if self.state == State::Closing {
             // The close waited for a GET that will not come any more.
             return self.end(ctx, CloseReason::ForcedClose, None, Farewell::CloseFrame(None));
@@ -692,6 +734,7 @@ impl Session {
             self.answer_poll(ctx);
         }
         self.state = State::Closed;
+        self.count_closed(ctx, reason);
         self.drop_probe(ctx, Farewell::CloseFrame(None));
         let (port, handle) = (self.inbound.port, self.inbound.handle);
         self.inbound.clear();
@@ -700,6 +743,15 @@ impl Session {
         ctx.closed.push(self.key);
         if let Transport::WebSocket(ws) = std::mem::replace(&mut self.transport, Transport::None) {
             leave(ctx, port, handle, ws, farewell);
+        }
+    }
+
+    fn count_closed(&self, ctx: &Context, reason: CloseReason) {
+        ctx.metrics.closed(reason);
+        match &self.transport {
+            Transport::WebSocket(_) => ctx.metrics.websockets.sub(1),
+            Transport::Polling(_) => ctx.metrics.pollings.sub(1),
+            Transport::None => {}
         }
     }
 
@@ -717,6 +769,7 @@ impl Session {
         {
             let body = polling.encode(self.queue.make_contiguous(), self.inbound.revision);
             self.queue.clear();
+            self.queued = 0;
             self.respond(ctx, request, 200, body);
         }
     }
@@ -748,7 +801,10 @@ impl Session {
     fn push(&mut self, ctx: &mut Context, packet: Packet) {
         match &mut self.transport {
             Transport::WebSocket(ws) => ws.put(&mut ctx.codec, packet, self.inbound.revision),
-            Transport::Polling(_) => self.queue.push_back(packet),
+            Transport::Polling(_) => {
+                self.queued += packet.data_len();
+                self.queue.push_back(packet);
+            }
             Transport::None => return,
         }
         self.mark_dirty(ctx);
@@ -820,9 +876,11 @@ fn flush_ws(
     ws: &mut WebSocket,
 ) -> std::io::Result<Flush> {
     let link = ws.link;
+    let before = ws.out.len();
     let state = ws.stream.flush(&mut ws.out, |data| {
         ctx.events(port).bridge_write(handle, link, data);
     })?;
+    ctx.metrics.bytes_out.add(before.saturating_sub(ws.out.len()) as u64);
     #[cfg(unix)]
     if state == Flush::Blocked
         && !ws.blocked
@@ -877,6 +935,8 @@ fn close_frame(code: Option<u16>) -> bytes::Bytes {
     }
 }
 
+/// What a session says that was closed for not reading.
+const TOO_SLOW: &str = "backpressure limit exceeded";
 /// What a session says that a panic has ended.
 const INTERNAL_ERROR: &str = "internal error";
 /// Engine.IO error code "Bad request", for a poll that reached a session on WebSocket.

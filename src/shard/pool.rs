@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::config::MAX_SHARDS;
 use crate::event::Port;
+use crate::metrics::Metrics;
 use crate::session::PortId;
 
 use super::command::{Command, CommandQueue, Job};
@@ -27,6 +28,7 @@ pub struct Pool {
 struct ShardRef {
     queue: Arc<CommandQueue>,
     slots: Arc<Mutex<Slots>>,
+    metrics: Arc<Metrics>,
 }
 
 /// Slots are given out here, on the thread that opens a session, so that it can name the session
@@ -145,6 +147,11 @@ impl Pool {
         }
     }
 
+    /// The counters of every shard that runs, in order.
+    pub fn metrics(&self) -> Vec<Arc<Metrics>> {
+        self.running().map(|shard| shard.metrics.clone()).collect()
+    }
+
     fn running(&self) -> impl Iterator<Item = &ShardRef> {
         self.shards.iter().filter_map(OnceLock::get)
     }
@@ -158,8 +165,9 @@ impl Pool {
                 }
             }
             let slots = Arc::new(Mutex::new(Slots::default()));
-            worker::spawn(index, queue.clone(), slots.clone());
-            ShardRef { queue, slots }
+            let metrics = Arc::new(Metrics::default());
+            worker::spawn(index, queue.clone(), slots.clone(), metrics.clone());
+            ShardRef { queue, slots, metrics }
         })
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::event::{Body, CloseReason, Port};
+use crate::metrics::Metrics;
 use crate::session::{Context, PortId, Session, Task};
 use crate::transport::{BridgeFlow, Codec, Polling, Stream, WebSocket};
 
@@ -24,12 +25,17 @@ use super::registry::Registration;
 use super::rooms::{MemberId, RoomIndex};
 
 /// Starts the thread of a shard.
-pub fn spawn(index: usize, queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
+pub fn spawn(
+    index: usize,
+    queue: Arc<CommandQueue>,
+    slots: Arc<Mutex<Slots>>,
+    metrics: Arc<Metrics>,
+) {
     let run = move || {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue, slots)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue, slots, metrics)),
             Err(error) => eprintln!("ferrio: an I/O thread could not start: {error}"),
         }
     };
@@ -38,8 +44,9 @@ pub fn spawn(index: usize, queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
     }
 }
 
-async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
-    let state = Rc::new(RefCell::new(Shard::new(Instant::now(), slots)));
+async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Metrics>) {
+    let context = Context::new(Instant::now(), metrics);
+    let state = Rc::new(RefCell::new(Shard::new(context, slots)));
     let shard = Shared { state, queue: queue.clone() };
     let mut commands = Vec::new();
     loop {
@@ -53,6 +60,7 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>) {
         queue.swap(&mut commands);
         let mut state = shard.state.borrow_mut();
         state.ctx.now = Instant::now();
+        state.ctx.metrics.rounds.add(1);
         let mut barriers = Vec::new();
         for command in commands.drain(..) {
             state.guarded(|shard| shard.handle(command, &mut barriers));
@@ -111,9 +119,9 @@ type Fd = Rc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>;
 type Fd = std::convert::Infallible;
 
 impl Shard {
-    fn new(now: Instant, slots: Arc<Mutex<Slots>>) -> Self {
+    fn new(ctx: Context, slots: Arc<Mutex<Slots>>) -> Self {
         Self {
-            ctx: Context::new(now),
+            ctx,
             slots,
             sessions: Vec::new(),
             rooms: RoomIndex::default(),
@@ -138,6 +146,8 @@ impl Shard {
                     &broadcast.except,
                     |key| recipients.push(key),
                 );
+                self.ctx.metrics.broadcasts.add(1);
+                self.ctx.metrics.deliveries.add(recipients.len() as u64);
                 self.ctx.codec.begin_broadcast();
                 for key in recipients.drain(..) {
                     self.with(key, |session, ctx| {
@@ -279,6 +289,7 @@ impl Shard {
         }
         let result = contained(|| work(&mut entry.session, &mut self.ctx));
         if result.is_none() {
+            self.ctx.metrics.panics.add(1);
             // What the session was doing is unfinished: it ends, and nobody else notices.
             self.ctx.codec = Codec::default();
             let ended = contained(|| entry.session.collapse(&mut self.ctx));
@@ -296,6 +307,7 @@ impl Shard {
         if contained(|| work(self)).is_some() {
             return;
         }
+        self.ctx.metrics.panics.add(1);
         self.rooms = RoomIndex::default();
         self.recipients = Vec::new();
         for key in 0..self.sessions.len() as u32 {
@@ -572,6 +584,8 @@ impl Shared {
         let flow = match step {
             ReadStep::Bytes(count) => {
                 backlog.bytes += count;
+                state.ctx.metrics.reads.add(1);
+                state.ctx.metrics.bytes_in.add(count as u64);
                 let bytes = buffer.get_mut(..count).unwrap_or_default();
                 let keep = state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes));
                 if keep == Some(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

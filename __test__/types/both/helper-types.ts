@@ -209,7 +209,7 @@ export type Plainly = [
 ];
 
 /** Options of ferrio's own. */
-type OwnOptions = "ioThreads" | "acceptor";
+type OwnOptions = "ioThreads" | "acceptor" | "maxBackpressure" | "rateLimit";
 
 export type Options = [
   // `adapter` names the class Namespace, of which there are two here
