@@ -8,7 +8,7 @@ const { step } = require("./run-step");
 
 prepare();
 step("Lint", "node", ["scripts/lint.js"]);
-step("Rust tests", "cargo", ["test", "--locked", "--no-default-features"]);
+step("Rust tests", "cargo", ["test", "--locked", "--no-default-features", "--features", "redis"]);
 step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
 step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);
 step("Install the packages of the ecosystem tests", "node", ["scripts/ensure-ecosystem.js"]);
