@@ -21,7 +21,8 @@ class WebSocket extends Transport {
     this._subprotocol = subprotocol;
     this._view = undefined;
     if (!Object.isFrozen(req)) {
-      Object.defineProperty(req, "websocket", { configurable: true, get: () => this.socket });
+      req[kTransport] = this;
+      Object.defineProperty(req, "websocket", ON_REQUEST);
     }
   }
 
@@ -54,5 +55,15 @@ class WebSocket extends Transport {
     fn();
   }
 }
+
+/** The transport that a request has become, on the request. */
+const kTransport = Symbol("transport");
+/** One getter for all requests: with one each, V8 would give every request a table of its own. */
+const ON_REQUEST = {
+  configurable: true,
+  get() {
+    return this[kTransport].socket;
+  },
+};
 
 module.exports = { WebSocket };
