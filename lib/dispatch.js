@@ -142,6 +142,12 @@ function stepLater() {
 
 /** A promise job must not throw: that would be an unhandled rejection, not an exception. */
 function stepSafely() {
+  if (takeFailure()) {
+    // A listener has thrown since: those behind it in its chunk have been put off by an immediate,
+    // and what comes next has to stay behind them.
+    setImmediate(stepSafely);
+    return;
+  }
   try {
     step();
   } catch (err) {
