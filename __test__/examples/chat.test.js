@@ -75,6 +75,8 @@ test("the chat counts a person with two windows once", async (t) => {
   const chat = await serveChat(t);
   const ada = await join(chat, "Ada", "lobby");
   const first = await join(chat, "Grace", "lobby");
+  // Ada has heard of the first window when this is answered.
+  await ada.emitWithAck("typing", { room: "lobby" });
   const notices = ["room:entered", "room:left"].map((event) => record(ada, event));
   const second = await join(chat, "Grace", "lobby");
   await second.emitWithAck("room:leave", { room: "lobby" });
