@@ -61,6 +61,13 @@ test("docs/options.md is what types/options.d.ts says (npm run docs:options)", (
   assert.equal(fs.readFileSync(PAGE, "utf8"), render());
 });
 
+test("the README's table shows the figures that are kept (node bench/readme.js)", () => {
+  const { KEPT, MARKS, README, render } = require("../../bench/readme");
+  const [, start, end] = MARKS.exec(fs.readFileSync(README, "utf8"));
+  const expected = start + render(JSON.parse(fs.readFileSync(KEPT, "utf8"))) + end;
+  assert.equal(MARKS.exec(fs.readFileSync(README, "utf8"))[0], expected);
+});
+
 test("every page in docs/ is in its table of contents", () => {
   const contents = fs.readFileSync(path.join(root, "docs", "README.md"), "utf8");
   for (const name of fs.readdirSync(path.join(root, "docs"))) {
