@@ -4,11 +4,9 @@
 // fan out in the core; whatever would not be the same there is written one by one.
 
 const assert = require("node:assert/strict");
-const http = require("node:http");
-const { Server } = require("../..");
 const { core } = require("../../lib/dispatch");
 const { test } = require("../support/scenario");
-const { App, closeAtEnd, listen } = require("../support/app");
+const { serveOwn } = require("../support/own-app");
 const { collect, next, settle } = require("../support/events");
 
 /** A copy of the module that nobody else has loaded. */
@@ -19,16 +17,6 @@ function freshCopy() {
   const copy = require("socket.io-adapter");
   kept.forEach(([file, module]) => (require.cache[file] = module));
   return copy;
-}
-
-/** A server whose namespaces have adapters of that class. */
-async function serve(t, adapter) {
-  const httpServer = http.createServer();
-  const io = new Server(httpServer, { adapter });
-  const app = new App(io, undefined, { adapter });
-  closeAtEnd(t, io, app);
-  await listen(httpServer);
-  return app;
 }
 
 /** Counts the broadcasts that the core is asked for while `work` runs. */
@@ -60,7 +48,7 @@ function publishing({ Adapter }) {
 }
 
 test("a broadcast of a foreign adapter is one call into the core", async (t) => {
-  const app = await serve(t, publishing(freshCopy()));
+  const app = await serveOwn(t, { adapter: publishing(freshCopy()) });
   const all = await app.connectAll(5);
   all.slice(0, 3).forEach(({ socket }) => socket.join("room"));
   all[0].socket.join("other");
@@ -101,7 +89,7 @@ test("a broadcast of a foreign adapter is one call into the core", async (t) => 
 });
 
 test("rooms follow join, leave and disconnect under a foreign adapter", async (t) => {
-  const app = await serve(t, publishing(freshCopy()));
+  const app = await serveOwn(t, { adapter: publishing(freshCopy()) });
   const [a, b, c] = await app.connectAll(3);
   for (const { socket } of [a, b, c]) {
     socket.join("room");
@@ -129,7 +117,7 @@ test("rooms follow join, leave and disconnect under a foreign adapter", async (t
 });
 
 test("acknowledgements and listeners for outgoing events go on to work", async (t) => {
-  const app = await serve(t, publishing(freshCopy()));
+  const app = await serveOwn(t, { adapter: publishing(freshCopy()) });
   const all = await app.connectAll(3);
   all.forEach(({ client }, at) => client.on("ask", (answer) => answer(at)));
   const answers = await app.io.timeout(10_000).emitWithAck("ask");
@@ -152,7 +140,7 @@ test("an adapter that has its own way to find recipients keeps it", async (t) =>
       return super.apply(opts, (socket) => socket.data.chosen && callback(socket));
     }
   }
-  const app = await serve(t, Choosy);
+  const app = await serveOwn(t, { adapter: Choosy });
   const [a, b] = await app.connectAll(2);
   b.socket.data.chosen = true;
   a.client.on("a", () => assert.fail("not chosen"));
@@ -172,7 +160,7 @@ test("another base class with other steps is left alone", async (t) => {
     packet.data.push("patched");
     return broadcast.call(this, packet, opts);
   };
-  const app = await serve(t, class extends Adapter {});
+  const app = await serveOwn(t, { adapter: class extends Adapter {} });
   const [a, b] = await app.connectAll(2);
   const heard = [next(a.client, "a"), next(b.client, "a")];
   assert.equal(
@@ -183,7 +171,7 @@ test("another base class with other steps is left alone", async (t) => {
 });
 
 test("sets that were changed by hand are believed", async (t) => {
-  const app = await serve(t, publishing(freshCopy()));
+  const app = await serveOwn(t, { adapter: publishing(freshCopy()) });
   const [a, b] = await app.connectAll(2);
   a.socket.join("room");
   app.io.sockets.adapter.rooms.get("room").add(b.socket.id);
@@ -199,7 +187,7 @@ test("nothing is changed on the classes, which others use, too", async (t) => {
   const copy = freshCopy();
   const Publishing = publishing(copy);
   const before = [copy.Adapter, copy.ClusterAdapter, Publishing].map(methodsOf);
-  const app = await serve(t, Publishing);
+  const app = await serveOwn(t, { adapter: Publishing });
   await app.connectAll(2);
   app.io.emit("a");
   assert.deepEqual([copy.Adapter, copy.ClusterAdapter, Publishing].map(methodsOf), before);

@@ -8,18 +8,9 @@ const http = require("node:http");
 const net = require("node:net");
 const { Server } = require("../..");
 const { metrics } = require("../../lib/metrics");
-const { test, TRANSPORTS } = require("../support/scenario");
-const { App, closeAtEnd, listen } = require("../support/app");
+const { test } = require("../support/scenario");
+const { serveOwn } = require("../support/own-app");
 const { next, settle, until } = require("../support/events");
-
-async function serve(t, options, transport = TRANSPORTS?.websocket) {
-  const httpServer = http.createServer();
-  const io = new Server(httpServer, options);
-  const app = new App(io, transport, options);
-  closeAtEnd(t, io, app);
-  await listen(httpServer);
-  return app;
-}
 
 /** A client that completes its handshake, joins the main namespace and then stops reading. */
 async function deafClient(t, app) {
@@ -41,7 +32,7 @@ async function deafClient(t, app) {
 }
 
 test("a client that does not read is cut off at maxBackpressure, and the others are not", async (t) => {
-  const app = await serve(t, { maxBackpressure: 1_000_000 });
+  const app = await serveOwn(t, { maxBackpressure: 1_000_000 });
   const deaf = await deafClient(t, app);
   const { client, socket } = await app.connect();
   let received = 0;
@@ -63,7 +54,7 @@ test("a client that does not read is cut off at maxBackpressure, and the others 
 });
 
 test("one message may be larger than maxBackpressure for a client that reads", async (t) => {
-  const app = await serve(t, { maxBackpressure: 1000, maxHttpBufferSize: 1e8 });
+  const app = await serveOwn(t, { maxBackpressure: 1000, maxHttpBufferSize: 1e8 });
   const { client, socket } = await app.connect();
   const heard = next(client, "big");
   socket.emit("big", Buffer.alloc(200_000));
@@ -71,7 +62,7 @@ test("one message may be larger than maxBackpressure for a client that reads", a
 });
 
 test("events over the rate limit are dropped before JavaScript sees them", async (t) => {
-  const app = await serve(t, { rateLimit: { events: 5, per: 86_400_000 } });
+  const app = await serveOwn(t, { rateLimit: { events: 5, per: 86_400_000 } });
   const { client, socket } = await app.connect();
   const before = metrics().dropped.rateLimit;
   const seen = [];
@@ -103,7 +94,7 @@ test("events over the rate limit are dropped before JavaScript sees them", async
 
 test("bytes are limited, too, and action 'disconnect' ends the connection", async (t) => {
   const limit = { bytes: 1000, per: 86_400_000, action: "disconnect" };
-  const app = await serve(t, { rateLimit: limit });
+  const app = await serveOwn(t, { rateLimit: limit });
   const { client, socket } = await app.connect();
   const heard = next(socket, "small");
   client.emit("small", "x".repeat(500));
@@ -117,7 +108,7 @@ test("bytes are limited, too, and action 'disconnect' ends the connection", asyn
 });
 
 test("limits are read at use: a change applies to connections that are open", async (t) => {
-  const app = await serve(t, {});
+  const app = await serveOwn(t, {});
   const { client, socket } = await app.connect();
   app.io.engine.opts.rateLimit = { events: 0, per: 86_400_000 };
   const before = metrics().dropped.rateLimit;

@@ -4,23 +4,13 @@
 
 const assert = require("node:assert/strict");
 const http = require("node:http");
-const { Server } = require("../..");
 const { handler, metrics, prometheus } = require("../../lib/metrics");
 const { test } = require("../support/scenario");
-const { App, closeAtEnd, listen } = require("../support/app");
+const { serveOwn } = require("../support/own-app");
 const { next, settle } = require("../support/events");
 
-async function serve(t, options) {
-  const httpServer = http.createServer();
-  const io = new Server(httpServer, options);
-  const app = new App(io, undefined, options);
-  closeAtEnd(t, io, app);
-  await listen(httpServer);
-  return app;
-}
-
 test("connections, events, deliveries and reasons are counted", async (t) => {
-  const app = await serve(t);
+  const app = await serveOwn(t);
   const before = metrics();
   const [a, b] = await app.connectAll(2);
   const open = app.io.metrics();
@@ -47,7 +37,7 @@ test("connections, events, deliveries and reasons are counted", async (t) => {
 });
 
 test("answers to pings are counted by the time they took", async (t) => {
-  const app = await serve(t, { pingInterval: 50 });
+  const app = await serveOwn(t, { pingInterval: 50 });
   const count = () => Object.values(metrics().heartbeat.buckets).reduce((sum, n) => sum + n, 0);
   const { client, socket } = await app.connect();
   const before = count();
@@ -57,7 +47,7 @@ test("answers to pings are counted by the time they took", async (t) => {
 });
 
 test("the text is what Prometheus reads", async (t) => {
-  const app = await serve(t);
+  const app = await serveOwn(t);
   await app.connect();
   const lines = prometheus().trimEnd().split("\n");
   const described = new Set();

@@ -3,22 +3,10 @@
 // The native core names rooms and namespaces by numbers, which are used again when they are free.
 
 const assert = require("node:assert/strict");
-const http = require("node:http");
 const native = require("../../lib/native");
-const { Server } = require("../..");
 const { test } = require("../support/scenario");
-const { App, closeAtEnd, listen } = require("../support/app");
+const { serveOwn } = require("../support/own-app");
 const { next } = require("../support/events");
-
-/** A server of this package, whichever one the other tests are about. */
-async function serve(t, { options } = {}) {
-  const httpServer = http.createServer();
-  const io = new Server(httpServer, options);
-  const app = new App(io, undefined, options);
-  closeAtEnd(t, io, app);
-  await listen(httpServer);
-  return app;
-}
 
 /** The number that the next room would get. */
 function nextNumber() {
@@ -28,7 +16,7 @@ function nextNumber() {
 }
 
 test("the numbers of rooms that were left are free again", async (t) => {
-  const app = await serve(t);
+  const app = await serveOwn(t);
   const { client, socket } = await app.connect();
   const before = nextNumber();
   for (let i = 0; i < 1_000; i++) {
@@ -46,7 +34,7 @@ test("the numbers of rooms that were left are free again", async (t) => {
 });
 
 test("the number of a namespace is free again when its last socket has left", async (t) => {
-  const app = await serve(t, { options: { cleanupEmptyChildNamespaces: true } });
+  const app = await serveOwn(t, { cleanupEmptyChildNamespaces: true });
   app.io.of(/^\/child-/);
   await app.connect();
   const numbers = new Set();
