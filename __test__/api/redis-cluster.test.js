@@ -227,6 +227,28 @@ onlyNative("a server joins the others once Redis is there", async (t) => {
   assert.deepEqual(await got, [1]);
 });
 
+onlyNative("a message that breaks the connection does not take with it what follows", async (t) => {
+  const url = await prepare(t);
+  const app = await serve(t, "native", url.replace("redis://", "redis://:secret@"));
+  await next(app.io.of("/").adapter, "error");
+  // Both wait until the connections stand, and are then taken in one go.
+  app.io.emit("too big", "x".repeat(2 << 20));
+  app.io.of("/late");
+  const admin = createClient({ url });
+  await admin.connect();
+  // Redis ends the connection of whoever sends more.
+  await admin.configSet("proto-max-bulk-len", String(1 << 20));
+  await admin.configSet("requirepass", "secret");
+  await admin.close();
+  const other = await serve(t, "native", url.replace("redis://", "redis://:secret@"));
+  other.io.of("/late");
+  await joined([app, other], "/late");
+  const { client } = await app.connect("/late");
+  const got = next(client, "x");
+  other.io.of("/late").emit("x", 1);
+  assert.deepEqual(await got, [1]);
+});
+
 onlyNative("an address that the adapter cannot use is refused at once", () => {
   assert.throws(() => nativeAdapter("rediss://localhost"), /TLS/);
   assert.throws(() => nativeAdapter("http://localhost"), /"url"/);

@@ -1,6 +1,7 @@
 //! The connections to a Redis server, on a thread of their own: one that publishes and one that
 //! subscribes. Lost ones are made again, with growing pauses.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -81,6 +82,7 @@ impl Link {
         let worker = Worker {
             client,
             orders: received,
+            taken: VecDeque::new(),
             waiting: waiting.clone(),
             outbox: outbox.clone(),
             routes: Routes::default(),
@@ -173,6 +175,8 @@ impl Outbox {
 struct Worker {
     client: Client,
     orders: UnboundedReceiver<Order>,
+    /// Orders that were taken and not followed yet. They outlive a connection.
+    taken: VecDeque<Order>,
     waiting: Arc<AtomicUsize>,
     outbox: Arc<Outbox>,
     /// By pattern or channel.
@@ -187,10 +191,13 @@ impl Worker {
                 Ok((publisher, sink, stream)) => {
                     pause = MIN_PAUSE;
                     self.outbox.tell(EventKind::Ready, 0, "", vec![]);
-                    let Self { orders, waiting, outbox, routes, .. } = &mut self;
-                    let ended = tokio::select! {
-                        ended = write(orders, waiting, outbox, routes, publisher, sink) => ended,
-                        () = read(outbox, routes, stream) => Err(lost()),
+                    let ended = {
+                        let Self { orders, taken, waiting, outbox, routes, .. } = &mut self;
+                        let writer = Writer { taken, waiting, outbox, routes, publisher, sink };
+                        tokio::select! {
+                            ended = writer.run(orders) => ended,
+                            () = read(outbox, routes, stream) => Err(lost()),
+                        }
                     };
                     match ended {
                         Ok(()) => return,
@@ -255,74 +262,91 @@ fn hand_over(outbox: &Outbox, route: &Route, kind: EventKind, channel: &str, pay
     }
 }
 
-/// Follows orders until the last one (`Ok`) or a failure.
-async fn write(
-    orders: &mut UnboundedReceiver<Order>,
-    waiting: &AtomicUsize,
-    outbox: &Outbox,
-    routes: &Routes,
-    mut publisher: MultiplexedConnection,
-    mut sink: PubSubSink,
-) -> RedisResult<()> {
-    let mut batch = Vec::new();
-    loop {
-        tokio::select! {
-            count = orders.recv_many(&mut batch, MAX_BATCH) => {
-                if count == 0 {
-                    return Ok(());
-                }
-            }
-            () = sleep(PING_INTERVAL) => {
-                // A connection that is only listened to does not notice that it is dead.
-                within(sink.ping::<()>()).await?;
-                redis::cmd("PING").exec_async(&mut publisher).await?;
-            }
-        }
-        let mut pipeline = redis::pipe();
-        for order in batch.drain(..) {
-            match order {
-                Order::Publish { channel, payload } => {
-                    waiting.fetch_sub(payload.len(), Ordering::Relaxed);
-                    pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
-                    continue;
-                }
-                // What comes before them has to be on its way first.
-                _ if !pipeline.is_empty() => {
-                    pipeline.exec_async(&mut publisher).await?;
-                    pipeline.clear();
-                }
-                _ => {}
-            }
-            match order {
-                Order::Publish { .. } => {}
-                Order::Add(route) => {
-                    {
-                        let mut routes = routes.lock();
-                        for name in names(&route) {
-                            routes.insert(name, route.clone());
+/// Follows orders over one pair of connections.
+struct Writer<'a> {
+    taken: &'a mut VecDeque<Order>,
+    waiting: &'a AtomicUsize,
+    outbox: &'a Outbox,
+    routes: &'a Routes,
+    publisher: MultiplexedConnection,
+    sink: PubSubSink,
+}
+
+impl Writer<'_> {
+    /// Ends with the last order (`Ok`) or with a failure, after which what is left waits for the next
+    /// connection.
+    async fn run(mut self, orders: &mut UnboundedReceiver<Order>) -> RedisResult<()> {
+        let mut batch = Vec::new();
+        loop {
+            if self.taken.is_empty() {
+                tokio::select! {
+                    count = orders.recv_many(&mut batch, MAX_BATCH) => {
+                        if count == 0 {
+                            return Ok(());
                         }
                     }
-                    within(subscribe(&mut sink, &route)).await?;
+                    () = sleep(PING_INTERVAL) => self.ping().await?,
                 }
-                Order::Remove(route) => {
-                    routes.lock().retain(|_, other| other.id != route.id);
-                    within(sink.punsubscribe(pattern(&route))).await?;
-                    within(sink.unsubscribe(&route.others)).await?;
-                }
-                Order::Count { channel, request } => {
-                    let (_, count): (String, u64) = redis::cmd("PUBSUB")
-                        .arg("NUMSUB")
-                        .arg(channel)
-                        .query_async(&mut publisher)
-                        .await?;
-                    let digits = count.to_string().into_bytes();
-                    outbox.tell(EventKind::Count, request, "", digits);
-                }
-                Order::Close => return Ok(()),
+                self.taken.extend(batch.drain(..));
+            }
+            self.publish().await?;
+            match self.taken.pop_front() {
+                Some(Order::Close) => return Ok(()),
+                // One that fails is not tried again: the next connection knows the routes, and a
+                // question has a time limit.
+                Some(order) => self.follow(order).await?,
+                None => {}
             }
         }
-        if !pipeline.is_empty() {
-            pipeline.exec_async(&mut publisher).await?;
+    }
+
+    /// A connection that is only listened to does not notice that it is dead.
+    async fn ping(&mut self) -> RedisResult<()> {
+        within(self.sink.ping::<()>()).await?;
+        redis::cmd("PING").exec_async(&mut self.publisher).await
+    }
+
+    /// Sends the messages that come first, together. Nobody could tell which of them have arrived
+    /// when this fails, so they are not sent again.
+    async fn publish(&mut self) -> RedisResult<()> {
+        let mut pipeline = redis::pipe();
+        while let Some(Order::Publish { .. }) = self.taken.front() {
+            if let Some(Order::Publish { channel, payload }) = self.taken.pop_front() {
+                self.waiting.fetch_sub(payload.len(), Ordering::Relaxed);
+                pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
+            }
+        }
+        if pipeline.is_empty() { Ok(()) } else { pipeline.exec_async(&mut self.publisher).await }
+    }
+
+    async fn follow(&mut self, order: Order) -> RedisResult<()> {
+        match order {
+            Order::Add(route) => {
+                {
+                    let mut routes = self.routes.lock();
+                    for name in names(&route) {
+                        routes.insert(name, route.clone());
+                    }
+                }
+                within(subscribe(&mut self.sink, &route)).await
+            }
+            Order::Remove(route) => {
+                self.routes.lock().retain(|_, other| other.id != route.id);
+                within(self.sink.punsubscribe(pattern(&route))).await?;
+                within(self.sink.unsubscribe(&route.others)).await
+            }
+            Order::Count { channel, request } => {
+                let (_, count): (String, u64) = redis::cmd("PUBSUB")
+                    .arg("NUMSUB")
+                    .arg(channel)
+                    .query_async(&mut self.publisher)
+                    .await?;
+                let digits = count.to_string().into_bytes();
+                self.outbox.tell(EventKind::Count, request, "", digits);
+                Ok(())
+            }
+            // These are seen to by `run`.
+            Order::Publish { .. } | Order::Close => Ok(()),
         }
     }
 }
