@@ -29,8 +29,7 @@ const requests = new Map();
 
 let nextRequest = 1;
 
-/** Kinds of records: the table is in src/event.rs. */
-// 0 is EVENT.
+/** Kinds of records: the table is in src/event.rs. An event is 0 and needs no name. */
 const ACK = 1;
 const RAW_TEXT = 2;
 const RAW_BINARY = 3;

@@ -1,9 +1,9 @@
 //! The engine of ferrio, in layers; each names only those after it:
 //!
-//! `binding` (N-API) → `server` (the native listener) and `cluster` (Redis) → `shard` (I/O threads, rooms, fan-out) →
-//! `session` (one Engine.IO connection) → `transport` (WebSocket, polling, streams) → `proto`
-//! (pure codecs).
-//! `config` and `event` are leaves that every layer may use.
+//! `binding` (N-API) → `server` (the native listener) and `cluster` (Redis) → `shard` (I/O threads,
+//! rooms, fan-out) → `session` (one Engine.IO connection) → `transport` (WebSocket, polling,
+//! streams) → `proto` (pure codecs).
+//! `config`, `event` and `metrics` are leaves that every layer may use.
 
 #[cfg(feature = "napi")]
 pub mod binding;

@@ -7,7 +7,7 @@ const http = require("node:http");
 const { handler, metrics, prometheus } = require("../../lib/metrics");
 const { test } = require("../support/scenario");
 const { serveOwn } = require("../support/own-app");
-const { next, settle } = require("../support/events");
+const { collect, next, settle } = require("../support/events");
 
 test("connections, events, deliveries and reasons are counted", async (t) => {
   const app = await serveOwn(t);
@@ -44,6 +44,17 @@ test("answers to pings are counted by the time they took", async (t) => {
   await next(client.io, "ping");
   await settle(client, socket);
   assert.ok(count() > before);
+});
+
+test("pings and their answers do not wake JavaScript", async (t) => {
+  const app = await serveOwn(t, { pingInterval: 20 });
+  const { client, socket } = await app.connect();
+  await settle(client, socket);
+  const before = metrics();
+  await collect(client.io, "ping", 10);
+  const after = metrics();
+  assert.equal(after.javascript.batches, before.javascript.batches);
+  assert.notDeepEqual(after.heartbeat.buckets, before.heartbeat.buckets);
 });
 
 test("the text is what Prometheus reads", async (t) => {
