@@ -10,7 +10,7 @@ const { Server } = require("../..");
 const { metrics } = require("../../lib/metrics");
 const { test } = require("../support/scenario");
 const { serveOwn } = require("../support/own-app");
-const { next, settle, until } = require("../support/events");
+const { collect, next, settle, until } = require("../support/events");
 
 /** A client that completes its handshake, joins the main namespace and then stops reading. */
 async function deafClient(t, app) {
@@ -105,6 +105,30 @@ test("bytes are limited, too, and action 'disconnect' ends the connection", asyn
   const [reason, details] = await gone;
   assert.equal(reason, "transport error");
   assert.match(details.message ?? String(details), /rate limit exceeded/);
+});
+
+test("an event that is watched undecoded is dropped whole, or not at all", async (t) => {
+  const app = await serveOwn(t, { rateLimit: { events: 2, per: 86_400_000 } });
+  const { client, socket } = await app.connect();
+  // From here on JavaScript decodes.
+  socket.conn.on("packet", () => {});
+  client.on("ready", (answer) => answer());
+  await socket.timeout(10_000).emitWithAck("ready");
+  const before = metrics().dropped.rateLimit;
+  const heard = collect(socket, "data", 2);
+  for (let i = 0; i < 3; i++) {
+    client.emit("data", Buffer.from([i]), Buffer.from([i + 10]));
+  }
+  const events = await heard;
+  assert.deepEqual(
+    events.map(([a, b]) => [a[0], b[0]]),
+    [
+      [0, 10],
+      [1, 11],
+    ],
+  );
+  await until(() => metrics().dropped.rateLimit === before + 1, "one event was dropped");
+  await socket.timeout(10_000).emitWithAck("ready");
 });
 
 test("limits are read at use: a change applies to connections that are open", async (t) => {

@@ -55,6 +55,8 @@ pub struct Inbound {
     rate: Option<Box<Rate>>,
     /// Attachments still to come of an event that was dropped.
     unwanted: usize,
+    /// Attachments still to come of an event that was delivered undecoded.
+    owed: usize,
 }
 
 /// Why decoding closes the session.
@@ -95,6 +97,7 @@ impl Inbound {
             partial: None,
             rate: None,
             unwanted: 0,
+            owed: 0,
         }
     }
 
@@ -256,13 +259,15 @@ impl Inbound {
     }
 
     fn on_text_message(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
-        self.unwanted = 0;
+        (self.unwanted, self.owed) = (0, 0);
         if let Some(limit) = self.config.rate_limit()
             && let Some(attachments) = socket::attachments_of_event(text)
-            && !self.rate.get_or_insert_default().allows(limit, ctx.now, text.len())
         {
-            self.unwanted = attachments;
-            return self.refuse(ctx, limit);
+            if !self.rate.get_or_insert_default().allows(limit, ctx.now, text.len()) {
+                self.unwanted = attachments;
+                return self.refuse(ctx, limit);
+            }
+            self.owed = if self.raw { attachments } else { 0 };
         }
         if self.raw || self.partial.is_some() {
             return self.deliver_raw(ctx, text);
@@ -298,11 +303,15 @@ impl Inbound {
         if let Some(limit) = self.config.rate_limit() {
             // An attachment's bytes count; a message of a binary parser counts as an event, too.
             let rate = self.rate.get_or_insert_default();
-            let allowed = match &self.partial {
-                Some(_) => rate.allows_bytes(limit, data.len()),
-                None => rate.allows(limit, ctx.now, data.len()),
+            let is_owed = self.owed > 0;
+            self.owed = self.owed.saturating_sub(1);
+            let allowed = if is_owed || self.partial.is_some() {
+                rate.allows_bytes(limit, data.len())
+            } else {
+                rate.allows(limit, ctx.now, data.len())
             };
-            if !allowed {
+            // JavaScript waits for the attachments of an event that it has begun to decode.
+            if !allowed && (limit.disconnects || !is_owed) {
                 let rest = |partial: Box<Partial>| partial.expected - partial.attachments.len() - 1;
                 self.unwanted = self.partial.take().map_or(0, rest);
                 return self.refuse(ctx, limit);
