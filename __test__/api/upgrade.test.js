@@ -155,12 +155,15 @@ test("a disconnection during the upgrade is told to both sides", async (t) => {
   }
   const app = await serve(t, upgraded);
   const connection = next(app.io, "connection");
+  const session = next(app.io.engine, "connection");
   const client = app.open();
-  const [socket] = await connection;
   const left = next(client, "disconnect");
-  const upgrading = next(socket.conn, "upgrading");
+  // The probe and the packet that joins the namespace travel side by side: either may be first.
+  const [conn] = await session;
+  const upgrading = next(conn, "upgrading");
+  const [socket] = await connection;
   await upgrading;
-  const closed = next(socket.conn, "close");
+  const closed = next(conn, "close");
   socket.disconnect(true);
   await left;
   await closed;
