@@ -6,6 +6,7 @@
 
 const debug = require("debug")("socket.io:client");
 const { PacketType } = require("socket.io-parser");
+const { limitsOf } = require("./limits");
 const native = require("./native");
 const { onReplace } = require("./overrides");
 const { runWave } = require("./turns");
@@ -14,6 +15,8 @@ const { runWave } = require("./turns");
 const kDecoder = Symbol("decoder");
 /** Set once the client takes no more data from its connection. */
 const kDetached = Symbol("detached");
+/** How many namespaces the client waits to be let into. */
+const kJoining = Symbol("joining");
 /** Set while broadcasts have to pass through the client. */
 const kLongWay = Symbol("long way");
 /** The client's own handlers, to tell whether somebody has put others in their place. */
@@ -35,6 +38,7 @@ class Client {
     /** The id of the connection: a secret between the client and the server. */
     this.id = conn.id;
     this[kDetached] = false;
+    this[kJoining] = 0;
     this[kDecoder] = undefined;
     this.setup();
   }
@@ -82,29 +86,34 @@ class Client {
 
   /** Connects the client to a namespace, which a parent namespace may have to create. */
   connect(name, auth = {}) {
+    if (this.nsps.size + this[kJoining] >= limitsOf(this.server).maxNamespaces) {
+      debug("connection to namespace %s is one too many", name);
+      refuse(this, name, "Too many namespaces");
+      return;
+    }
     if (this.server._nsps.has(name)) {
       debug("connecting to namespace %s", name);
       this.doConnect(name, auth);
       return;
     }
+    this[kJoining]++;
     this.server._checkNamespace(name, auth, (nsp) => {
+      endJoin(this);
       if (nsp) {
         this.doConnect(name, auth);
         return;
       }
       debug("connection to namespace %s was denied", name);
-      this._packet({
-        type: PacketType.CONNECT_ERROR,
-        nsp: name,
-        data: { message: "Invalid namespace" },
-      });
+      refuse(this, name, "Invalid namespace");
     });
   }
 
   /** Connects the client to a namespace that exists. */
   doConnect(name, auth) {
     const nsp = this.server.of(name);
+    this[kJoining]++;
     nsp._add(this, auth, (socket) => {
+      endJoin(this);
       this.sockets.set(socket.id, socket);
       this.nsps.set(nsp.name, socket);
       clearConnectTimeout(this);
@@ -306,6 +315,17 @@ function packetOf(socket, { isAck, id, args, attachments }) {
   return packet;
 }
 
+function refuse(client, name, message) {
+  client._packet({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message } });
+}
+
+/** The client has been let into a namespace, or has not. */
+function endJoin(client) {
+  if (client[kJoining] > 0) {
+    client[kJoining]--;
+  }
+}
+
 function deliver(socket, packet) {
   socket._onpacket(packet);
 }
@@ -388,4 +408,4 @@ function stopTheLongWay(/** @type {any} */ server) {
   server._longWays--;
 }
 
-module.exports = { Client, isPatched };
+module.exports = { Client, endJoin, isPatched };

@@ -13,6 +13,7 @@ const REASONS = [
   "forced close",
   "ping timeout",
   "parse error",
+  "limit exceeded",
 ];
 /** Upper bounds of the core's buckets for heartbeats, in ms. */
 const HEARTBEAT_BUCKETS = [5, 20, 50, 200, 1000, 5000];
@@ -22,7 +23,7 @@ const HEARTBEAT_BUCKETS = [5, 20, 50, 200, 1000, 5000];
  * @returns {import("../types/metrics").Metrics}
  */
 function metrics() {
-  const { shards, queuedBytes, drains } = JSON.parse(core.metrics());
+  const { shards, queuedBytes, drains, waited } = JSON.parse(core.metrics());
   const sum = (name) => shards.reduce((total, shard) => total + shard[name], 0);
   const sumAt = (name, at) => shards.reduce((total, shard) => total + shard[name][at], 0);
   const { active, idle, utilization } = performance.eventLoopUtilization();
@@ -41,7 +42,7 @@ function metrics() {
       ),
       sum: sum("heartbeatMs"),
     },
-    javascript: { queuedBytes, batches: drains, active, idle, utilization },
+    javascript: { queuedBytes, batches: drains, waited, active, idle, utilization },
     threads: shards.map((shard) => ({
       connections: shard.websockets + shard.pollings,
       rounds: shard.rounds,
@@ -84,6 +85,9 @@ function prometheus() {
   ]);
   add("batches_total", "counter", "Batches that the JavaScript thread has taken.", [
     ["", now.javascript.batches],
+  ]);
+  add("batches_waited_seconds_total", "counter", "How long batches waited for JavaScript.", [
+    ["", now.javascript.waited],
   ]);
   add("event_loop_utilization", "gauge", "Share of time that JavaScript was busy.", [
     ["", now.javascript.utilization],

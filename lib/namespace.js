@@ -6,6 +6,7 @@
 const debug = require("debug")("socket.io:namespace");
 const { serveForeign } = require("./adapter/foreign-rooms");
 const { BroadcastOperator } = require("./broadcast-operator");
+const { endJoin } = require("./client");
 const {
   StrictEventEmitter,
   SERVER_RESERVED_EVENTS,
@@ -249,6 +250,9 @@ class Namespace extends StrictEventEmitter {
 /** Ends the way through the middlewares, one tick after the last of them. */
 function finishConnect(nsp, socket, err, fn) {
   const { client } = socket;
+  if (err) {
+    endJoin(client);
+  }
   if (!isOpen(client)) {
     debug("the client was closed before the middlewares had finished");
     socket._cleanup();

@@ -17,6 +17,7 @@ const { Server: Engine, attach: attachEngine } = require("./engine");
 const { markAsOurs } = require("./engine/policy");
 const { attachApp } = require("./uws");
 const { StrictEventEmitter } = require("./events");
+const { readLimits } = require("./limits");
 const { Namespace } = require("./namespace");
 const {
   DEFAULT_CONNECT_TIMEOUT,
@@ -48,6 +49,7 @@ class Server extends StrictEventEmitter {
       opts = srv;
       srv = undefined;
     }
+    Object.defineProperty(this, "_limits", { value: readLimits(opts) });
     this.path(opts.path || DEFAULT_PATH);
     this.connectTimeout(opts.connectTimeout || DEFAULT_CONNECT_TIMEOUT);
     this.serveClient(opts.serveClient !== false);

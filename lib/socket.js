@@ -9,6 +9,7 @@ const { EventEmitter } = require("events");
 const { PacketType } = require("socket.io-parser");
 const { base64id } = require("./base64id");
 const { BroadcastOperator } = require("./broadcast-operator");
+const { cutOff, limitsOf } = require("./limits");
 const { connectSocket, forgetSocket } = require("./native");
 const { deferEmit } = require("./turns");
 const {
@@ -26,6 +27,7 @@ const RECOVERABLE_REASONS = new Set([
   "ping timeout",
   "server shutting down",
   "forced server close",
+  "limit exceeded",
 ]);
 
 class Socket extends StrictEventEmitter {
@@ -176,6 +178,12 @@ class Socket extends StrictEventEmitter {
    */
   join(rooms) {
     debug("join room %s", rooms);
+    const joined = this.adapter.sids?.get(this.id)?.size ?? 0;
+    if (joined + (Array.isArray(rooms) ? rooms.length : 1) > limitsOf(this.server).maxRooms) {
+      debug("socket %s would be in too many rooms", this.id);
+      cutOff(this.conn, "too many rooms");
+      return undefined;
+    }
     return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
   }
 

@@ -157,6 +157,8 @@ pub const READ_BUFFER: usize = 64 * 1024;
 pub const MAX_WRITE_SLICES: usize = 64;
 /// Bytes a stream may bring before JavaScript drains; then it is not read for a while.
 pub const MAX_BACKLOG: usize = 128 * 1024;
+/// Packets that one payload of polling may hold. A megabyte of the shortest events has more.
+pub const MAX_PAYLOAD_PACKETS: usize = 65_536;
 /// Event arguments above this size travel on their own instead of in the batch's text.
 pub const MAX_INLINE_ARGS: usize = 1 << 20;
 /// Most I/O threads one process runs.

@@ -33,6 +33,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -55,7 +56,7 @@ impl Extra {
     }
 }
 
-/// Why a session ended; the text is the reference's disconnect reason.
+/// Why a session ended; the text is the reason that `disconnect` listeners are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
     /// The transport broke a rule or failed.
@@ -68,16 +69,19 @@ pub enum CloseReason {
     PingTimeout,
     /// An Engine.IO packet could not be decoded.
     ParseError,
+    /// The client did more than a limit allows that the reference does not have.
+    LimitExceeded,
 }
 
 impl CloseReason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TransportError,
         Self::TransportClose,
         Self::ForcedClose,
         Self::PingTimeout,
         Self::ParseError,
+        Self::LimitExceeded,
     ];
 
     /// The text given to `disconnect` listeners.
@@ -88,6 +92,7 @@ impl CloseReason {
             Self::ForcedClose => "forced close",
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
+            Self::LimitExceeded => "limit exceeded",
         }
     }
 }
@@ -408,6 +413,12 @@ pub struct Port {
 #[derive(Default)]
 struct Queue {
     batches: VecDeque<(EventBatch, usize)>,
+    /// Since when the environment could have drained.
+    waiting_since: Option<Instant>,
+    /// The end of the last wait that was longer than `STALL`.
+    stalled_until: Option<Instant>,
+    /// All waits together.
+    waited: Duration,
 }
 
 impl Port {
@@ -429,6 +440,7 @@ impl Port {
         self.queued.fetch_add(len, Ordering::Relaxed);
         {
             let mut queue = self.queue.lock();
+            queue.waiting_since.get_or_insert_with(Instant::now);
             match queue.batches.back_mut() {
                 Some((last, size)) if *size + len <= MAX_DRAIN => {
                     last.append(batch);
@@ -446,7 +458,17 @@ impl Port {
         let (taken, more) = {
             let mut queue = self.queue.lock();
             let taken = queue.batches.pop_front();
-            (taken, !queue.batches.is_empty())
+            let more = !queue.batches.is_empty();
+            if let Some(since) = queue.waiting_since.take() {
+                let now = Instant::now();
+                let wait = now.saturating_duration_since(since);
+                queue.waited += wait;
+                if wait > STALL {
+                    queue.stalled_until = Some(now);
+                }
+                queue.waiting_since = more.then_some(now);
+            }
+            (taken, more)
         };
         if more {
             self.schedule();
@@ -466,6 +488,25 @@ impl Port {
     /// How often the environment has drained: a session's reader compares.
     pub fn drains(&self) -> u64 {
         self.drains.load(Ordering::Acquire)
+    }
+
+    /// Has the environment drain soon, though there may be nothing: `stalled_until` then tells
+    /// whether it has.
+    pub fn nudge(&self) {
+        self.queue.lock().waiting_since.get_or_insert_with(Instant::now);
+        self.schedule();
+    }
+
+    /// How long batches have waited for the environment, all together.
+    pub fn waited(&self) -> Duration {
+        self.queue.lock().waited
+    }
+
+    /// Until when the environment was last too busy to drain: `now` while it still is.
+    pub fn stalled_until(&self, now: Instant) -> Option<Instant> {
+        let queue = self.queue.lock();
+        let is_stalled = |since| now.saturating_duration_since(since) > STALL;
+        if queue.waiting_since.is_some_and(is_stalled) { Some(now) } else { queue.stalled_until }
     }
 
     /// True when everything was drained.
@@ -505,6 +546,8 @@ impl std::fmt::Debug for Port {
 
 /// Most bytes of one drain, unless a single round of a shard brings more.
 const MAX_DRAIN: usize = 256 * 1024;
+/// An environment that takes longer than this to drain is too busy to serve its connections.
+pub const STALL: Duration = Duration::from_millis(100);
 /// Bytes queued for one environment above which no session is read.
 const CROWDED: usize = 64 << 20;
 
@@ -528,6 +571,25 @@ mod tests {
         first.append(second);
         let (text, _) = first.into_parts();
         assert_eq!(text, r#"[-1,0,0,-1,0,["a"],-2,4,"transport error","a \"reason\""]"#);
+    }
+
+    #[test]
+    fn a_wait_that_is_too_long_is_remembered() {
+        let port = Port::new(|| {});
+        let start = Instant::now();
+        assert_eq!(port.stalled_until(start), None);
+        port.submit(batch(0, 1));
+        assert_eq!(port.stalled_until(start), None);
+        let later = Instant::now() + STALL * 2;
+        assert_eq!(port.stalled_until(later), Some(later), "still waiting");
+        port.queue.lock().waiting_since = start.checked_sub(STALL * 2);
+        port.drain();
+        assert!(port.stalled_until(later).is_some_and(|until| until < later), "no longer");
+        assert!(port.waited() > STALL);
+        port.nudge();
+        assert_eq!(port.stalled_until(later), Some(later), "asked, and has not answered");
+        port.drain();
+        assert!(port.stalled_until(later).is_some_and(|until| until < later), "has answered");
     }
 
     #[test]

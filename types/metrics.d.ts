@@ -23,12 +23,13 @@ export interface Metrics {
   /** Round-trips of pings: counts by upper bound in milliseconds, and their sum. */
   heartbeat: { buckets: Record<string, number>; sum: number };
   /**
-   * The JavaScript thread: bytes that wait for it, batches it has taken, and the event loop's
-   * utilization as `perf_hooks` reports it.
+   * The JavaScript thread: bytes that wait for it, batches it has taken, how many seconds they
+   * have waited all together, and the event loop's utilization as `perf_hooks` reports it.
    */
   javascript: {
     queuedBytes: number;
     batches: number;
+    waited: number;
     active: number;
     idle: number;
     utilization: number;

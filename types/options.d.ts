@@ -159,7 +159,8 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
 
   /**
    * How many bytes may wait for a client that does not read, before its connection is closed with
-   * "transport error" and the description "backpressure limit exceeded". One message may be larger.
+   * the reason "limit exceeded" and the description "backpressure limit exceeded". One message may
+   * be larger.
    * What is broadcast is shared, not copied, but counts for each. `Infinity` lets it grow without
    * end, as socket.io does. Lower it to bound memory where clients may be hostile; raise it if you
    * send much at once to clients on slow networks. With `attachApp()` it is the option of
@@ -168,6 +169,31 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * @default 67108864 (64 MiB)
    */
   maxBackpressure?: number;
+
+  /**
+   * How many handshakes may wait for middlewares of the engine or for `allowRequest`, and with the
+   * native listener also those that JavaScript has not heard of. Further ones are answered with 503
+   * and `Retry-After`. An option of ferrio's own.
+   *
+   * @default 16384
+   */
+  maxHandshakes?: number;
+
+  /**
+   * How many namespaces one client may be connected to, or wait to be. Further ones are refused
+   * with a `connect_error`. An option of ferrio's own.
+   *
+   * @default 1000
+   */
+  maxNamespaces?: number;
+
+  /**
+   * How many rooms one socket may be in, that of its own id included. A client whose socket joins
+   * more is closed with the reason "limit exceeded". An option of ferrio's own.
+   *
+   * @default 65536
+   */
+  maxRooms?: number;
 
   /**
    * How much one client may send. What is more never reaches JavaScript. Acknowledgements and
@@ -358,7 +384,7 @@ export interface RateLimitOptions {
 
   /**
    * What happens to an event that is too much: it is dropped, with its attachments and without an
-   * acknowledgement, or its connection is closed with "transport error".
+   * acknowledgement, or its connection is closed with "limit exceeded".
    *
    * @default "drop"
    */

@@ -12,6 +12,8 @@ import type { ParsedUrlQuery } from "querystring";
  * - `ping timeout`: no heartbeat within `pingTimeout`
  * - `parse error`: a packet could not be decoded
  * - `server shutting down`: `io.close()`
+ * - `limit exceeded`: the client did more than a limit of ferrio's own allows: `maxBackpressure`,
+ *   `maxRooms`, `rateLimit` with the action "disconnect", or the packets of one polling payload
  * - `forced server close`: the connection was closed while packets were still queued
  * - `client namespace disconnect`: the client left this namespace
  * - `server namespace disconnect`: `socket.disconnect()`
@@ -20,6 +22,7 @@ export type DisconnectReason =
   | "client namespace disconnect"
   | "forced close"
   | "forced server close"
+  | "limit exceeded"
   | "parse error"
   | "ping timeout"
   | "server namespace disconnect"

@@ -1,7 +1,7 @@
 "use strict";
 
-// Limits that only this package has: what waits for a client that does not read, and how much
-// a client may send.
+// Limits that only this package has: what waits for a client that does not read, how much a
+// client may send, and what it may make the server hold.
 
 const assert = require("node:assert/strict");
 const http = require("node:http");
@@ -11,6 +11,7 @@ const { metrics } = require("../../lib/metrics");
 const { test } = require("../support/scenario");
 const { serveOwn } = require("../support/own-app");
 const { collect, next, settle, until } = require("../support/events");
+const { openPolling, request } = require("../support/request");
 
 /** A client that completes its handshake, joins the main namespace and then stops reading. */
 async function deafClient(t, app) {
@@ -47,7 +48,7 @@ test("a client that does not read is cut off at maxBackpressure, and the others 
     await settle(client, socket);
   }
   const [reason, details] = await gone;
-  assert.equal(reason, "transport error");
+  assert.equal(reason, "limit exceeded");
   assert.match(details.message ?? String(details), /backpressure limit exceeded/);
   assert.equal(received, sent);
   assert.equal(metrics().dropped.backpressure, before + 1);
@@ -103,7 +104,7 @@ test("bytes are limited, too, and action 'disconnect' ends the connection", asyn
   const gone = next(socket, "disconnect");
   client.emit("large", Buffer.alloc(2000));
   const [reason, details] = await gone;
-  assert.equal(reason, "transport error");
+  assert.equal(reason, "limit exceeded");
   assert.match(details.message ?? String(details), /rate limit exceeded/);
 });
 
@@ -145,9 +146,117 @@ test("limits are read at use: a change applies to connections that are open", as
   await heard;
 });
 
+test("a socket that joins more than maxRooms is closed, and others are not", async (t) => {
+  const app = await serveOwn(t, { maxRooms: 3 });
+  const { socket: other } = await app.connect();
+  const { client, socket } = await app.connect();
+  const left = next(client, "disconnect");
+  socket.join(["a", "b"]);
+  socket.leave("a");
+  socket.join("c");
+  assert.deepEqual([...socket.rooms], [socket.id, "b", "c"]);
+  const gone = next(socket, "disconnect");
+  socket.join("d");
+  const [reason, error] = await gone;
+  assert.equal(reason, "limit exceeded");
+  assert.equal(error.message, "too many rooms");
+  await left;
+  other.join(["a", "b"]);
+  assert.deepEqual([...app.io.of("/").adapter.rooms.keys()], [other.id, "a", "b"]);
+});
+
+test("further namespaces than maxNamespaces are refused, those that are left make room", async (t) => {
+  const app = await serveOwn(t, { maxNamespaces: 2 });
+  app.io.of(/^\/n\d$/);
+  app.io.of("/closed").use((_socket, done) => done(new Error("members only")));
+  const { client } = await app.connect();
+  const join = (name) => client.io.socket(name);
+  const refused = join("/closed");
+  assert.equal((await next(refused, "connect_error"))[0].message, "members only");
+  const first = join("/n1");
+  await next(first, "connect");
+  const second = join("/n2");
+  assert.equal((await next(second, "connect_error"))[0].message, "Too many namespaces");
+  first.disconnect();
+  await next(second.connect(), "connect");
+  assert.ok(client.connected);
+});
+
+test("handshakes that wait for the application are counted, and one too many is told so", async (t) => {
+  const waiting = [];
+  const app = await serveOwn(t, {
+    maxHandshakes: 2,
+    allowRequest: (_req, answer) => waiting.push(answer),
+  });
+  const refusals = collect(app.io.engine, "connection_error", 2);
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const polling = openPolling(url);
+  const gone = http.get(`${url}/socket.io/?EIO=4&transport=polling`, { agent: false });
+  gone.on("error", () => {});
+  await until(() => waiting.length === 2, "two handshakes wait");
+  const { response } = await openPolling(url);
+  assert.equal(response.status, 503);
+  assert.equal(response.headers["retry-after"], "1");
+  const upgrade = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" };
+  const refused = await request(`${url}/socket.io/?EIO=4&transport=websocket`, {
+    headers: { ...upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" },
+  });
+  assert.equal(refused.status, 503);
+  for (const [{ context }] of await refusals) {
+    assert.equal(context.name, "TOO_MANY_HANDSHAKES");
+  }
+  // A client that has left makes room, and so does one that is in.
+  gone.destroy();
+  waiting[0](null, true);
+  assert.equal((await polling).response.status, 200);
+  const { client } = await settled(app, waiting);
+  assert.ok(client.connected);
+});
+
+/** A client that gets in once there is room. */
+async function settled(app, waiting) {
+  const answers = waiting.push.bind(waiting);
+  waiting.push = (answer) => (answer(null, true), answers(answer));
+  const client = app.open();
+  await next(client, "connect");
+  return { client };
+}
+
+test("a payload of too many packets ends the session, one of very many does not", async (t) => {
+  const app = await serveOwn(t, {});
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const connected = next(app.io, "connection");
+  const { open } = await openPolling(url);
+  const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  const post = (body) => request(session, { method: "POST", body });
+  await post("40");
+  const [socket] = await connected;
+  let heard = 0;
+  socket.on("a", () => heard++);
+  const packets = (count) => Array(count).fill('42["a"]').join("\x1e");
+  await post(packets(65_536));
+  await until(() => heard === 65_536, "all of them came");
+  const gone = next(socket, "disconnect");
+  await post(packets(65_537));
+  const [reason, error] = await gone;
+  assert.equal(reason, "limit exceeded");
+  assert.match(error.message ?? String(error), /too many packets/);
+});
+
+test("a request head that is too large is refused", async (t) => {
+  const app = await serveOwn(t, {});
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const { response } = await openPolling(url, { headers: { "X-Much": "x".repeat(20_000) } });
+  assert.equal(response.status, 431);
+  assert.equal((await openPolling(url)).response.status, 200);
+});
+
 for (const [options, message] of [
-  [{ maxBackpressure: -1 }, /"maxBackpressure" must be a number of bytes.*not -1/],
+  [{ maxBackpressure: -1 }, /"maxBackpressure" must be a number from 0 on.*not -1/],
   [{ maxBackpressure: "1MB" }, /"maxBackpressure".*not "1MB"/],
+  [{ maxHandshakes: 0 }, /"maxHandshakes" must be a number from 1 on.*not 0/],
+  [{ maxNamespaces: "many" }, /"maxNamespaces" must be a number.*not "many"/],
+  [{ maxRooms: NaN }, /"maxRooms" must be a number.*not NaN/],
   [{ rateLimit: 5 }, /"rateLimit" must be an object.*not 5/],
   [{ rateLimit: { events: -1 } }, /"rateLimit.events" must be a number/],
   [{ rateLimit: { bytes: "1" } }, /"rateLimit.bytes" must be a number/],

@@ -10,6 +10,7 @@ const tls = require("tls");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, connections, core, ref, unref } = require("../dispatch");
 const { AcceptedLink, Origin } = require("./accepted");
+const { maxHandshakes } = require("./limits");
 const { OPTIONS, routeOf } = require("./policy");
 
 /** What `acceptor` may be. */
@@ -190,6 +191,12 @@ class Acceptor {
     this.count(-1);
   }
 
+  /** Bounds of the listener: where engines share it, the most that any of them takes. */
+  _limits() {
+    const counts = this.routes.map(({ engine }) => maxHandshakes(engine.opts));
+    return { ...TIME_LIMITS, maxPending: Math.min(Math.max(...counts), MOST_HANDSHAKES) };
+  }
+
   _hear(id) {
     if (this._heard++ === 0) {
       setImmediate(() => {
@@ -211,7 +218,7 @@ class Acceptor {
       this._complain(obstacle);
       return;
     }
-    const id = core.openAcceptor(LIMITS);
+    const id = core.openAcceptor(this._limits());
     this.id = id;
     acceptors.set(id, this);
     this.refresh();
@@ -464,7 +471,10 @@ function noop() {}
 const kBacklog = Symbol("backlog");
 /** Connections that may wait to be accepted. The system has a limit of its own. */
 const BACKLOG = 4096;
-const LIMITS = { maxPending: 16_384, firstBytes: 5_000, request: 300_000 };
+/** As many as the core can count. */
+const MOST_HANDSHAKES = 2 ** 32 - 1;
+/** Milliseconds that a connection may take to say what it wants, and a request to arrive. */
+const TIME_LIMITS = { firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 

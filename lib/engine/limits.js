@@ -1,9 +1,11 @@
 "use strict";
 
 // Limits that the reference does not have: how much may wait for a client that does not
-// read, and how much a client may send. Checked here, kept by the core.
+// read, how much a client may send, and how many may be on their way in. Checked here; all
+// but the last are kept by the core.
 
 const { core } = require("../dispatch");
+const { checkLimit, wrongOption } = require("../limits");
 
 /** The core's numbers of these options. */
 const MAX_BACKPRESSURE = 4;
@@ -13,34 +15,39 @@ const RATE_PER = 7;
 const RATE_DISCONNECTS = 8;
 
 const DEFAULT_MAX_BACKPRESSURE = 64 * 1024 * 1024;
+const DEFAULT_MAX_HANDSHAKES = 16_384;
 const DEFAULT_PER = 1000;
 const LONGEST_PER = 24 * 3600 * 1000;
 
 /** What each limit does with its value; a wrong one throws before anything has changed. */
 const LIMITS = {
   maxBackpressure(engine, value = DEFAULT_MAX_BACKPRESSURE) {
-    if (typeof value !== "number" || !(value >= 0)) {
-      throw wrong("maxBackpressure", "a number of bytes from 0 on, or Infinity", value);
-    }
+    checkLimit("maxBackpressure", value, 0);
     core.setOption(engine, MAX_BACKPRESSURE, value);
+  },
+
+  maxHandshakes(_engine, value = DEFAULT_MAX_HANDSHAKES) {
+    checkLimit("maxHandshakes", value, 1);
   },
 
   rateLimit(engine, value) {
     const limit = value === undefined || value === null || value === false ? {} : value;
     if (typeof limit !== "object") {
-      throw wrong("rateLimit", "an object with events, bytes, per and action, or false", value);
+      throw wrongOption(
+        "rateLimit",
+        "an object with events, bytes, per and action, or false",
+        value,
+      );
     }
     const { events = Infinity, bytes = Infinity, per = DEFAULT_PER, action = "drop" } = limit;
     for (const [name, count] of Object.entries({ events, bytes })) {
-      if (typeof count !== "number" || !(count >= 0)) {
-        throw wrong(`rateLimit.${name}`, "a number from 0 on, or Infinity", count);
-      }
+      checkLimit(`rateLimit.${name}`, count, 0);
     }
     if (typeof per !== "number" || !(per >= 1 && per <= LONGEST_PER)) {
-      throw wrong("rateLimit.per", `milliseconds from 1 to ${LONGEST_PER}`, per);
+      throw wrongOption("rateLimit.per", `milliseconds from 1 to ${LONGEST_PER}`, per);
     }
     if (action !== "drop" && action !== "disconnect") {
-      throw wrong("rateLimit.action", '"drop" or "disconnect"', action);
+      throw wrongOption("rateLimit.action", '"drop" or "disconnect"', action);
     }
     core.setOption(engine, RATE_EVENTS, events);
     core.setOption(engine, RATE_BYTES, bytes);
@@ -48,6 +55,15 @@ const LIMITS = {
     core.setOption(engine, RATE_DISCONNECTS, action === "disconnect" ? 1 : 0);
   },
 };
+
+/**
+ * How many handshakes may be under way.
+ * @param {any} opts
+ * @returns {number}
+ */
+function maxHandshakes(opts) {
+  return opts.maxHandshakes ?? DEFAULT_MAX_HANDSHAKES;
+}
 
 /**
  * Applies the limits among the options, now and whenever one is set anew.
@@ -71,14 +87,4 @@ function defineLimits(opts, engine) {
   }
 }
 
-module.exports = { defineLimits };
-
-function wrong(name, expected, value) {
-  let shown;
-  try {
-    shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  } catch {
-    shown = typeof value;
-  }
-  return new RangeError(`the option "${name}" must be ${expected}, not ${shown}`);
-}
+module.exports = { defineLimits, maxHandshakes };

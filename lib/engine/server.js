@@ -13,10 +13,12 @@ const { attach } = require("./attach");
 const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
+const { maxHandshakes } = require("./limits");
 const { Link } = require("./link");
 const { engineIo, ws } = require("./foreign");
 const { METHODS } = require("./policy");
 const { AcceptedPolling } = require("./accepted-polling");
+const { Pending } = require("./pending");
 const { Polling, polling } = require("./polling");
 const { AcceptedConnection, Socket } = require("./socket");
 const { Transport, toMessage } = require("./transport");
@@ -40,6 +42,7 @@ class Server extends EventEmitter {
     this.onPolicyChange = noop;
     /** Connections whose writes somebody watches: broadcasts go past them one by one. */
     this.writeWatchers = 0;
+    this._pending = new Pending();
     this._ws = undefined;
     this._wsReplaced = false;
     this.opts = defineOptions(opts, (ioThreads) => core.createEngine(ioThreads));
@@ -227,7 +230,14 @@ class Server extends EventEmitter {
     debug('handling "%s" http request "%s"', req.method, req.url);
     this.prepare(req);
     req.res = res;
+    if (this._isCrowded(req)) {
+      res.writeHead(503, RETRY);
+      res.end();
+      return;
+    }
+    const answered = this._await(req, res);
     const onVerified = (code, context) => {
+      answered();
       if (code !== undefined) {
         this._report(req, code, context);
         this.abortRequest(req, res, code, context);
@@ -254,9 +264,15 @@ class Server extends EventEmitter {
     // Middlewares may take their time; a peer that leaves meanwhile is no error.
     socket.on("error", noop);
     this.prepare(req);
+    if (this._isCrowded(req)) {
+      endWith(socket, refusal(503, "Service Unavailable", "", RETRY));
+      return;
+    }
+    const answered = this._await(req, socket);
     // Only middlewares look at it.
     const res = this.middlewares.length > 0 ? new UpgradeResponse(req, socket) : undefined;
     const onVerified = (code, context) => {
+      answered();
       if (code !== undefined) {
         this._report(req, code, context);
         abortUpgrade(socket, code, context);
@@ -413,6 +429,21 @@ class Server extends EventEmitter {
     const message = context?.message ?? errorMessages[code];
     res.writeHead(status, { "Content-Type": "application/json" });
     res.end(JSON.stringify({ code, message }));
+  }
+
+  /** True for a handshake that is one too many. */
+  _isCrowded(req) {
+    if (req._query.sid || this._pending.count < maxHandshakes(this.opts)) {
+      return false;
+    }
+    this._report(req, errors.BAD_REQUEST, { name: "TOO_MANY_HANDSHAKES" });
+    return true;
+  }
+
+  /** Counts a handshake that the application has a say in, until it has answered. */
+  _await(req, peer) {
+    const isAsked = this.middlewares.length > 0 || this.opts.allowRequest;
+    return isAsked && !req._query.sid ? this._pending.begin(peer) : noop;
   }
 
   _applyMiddlewares(req, res, done) {
@@ -642,6 +673,8 @@ function hasInvalidCharacter(text) {
 
 function noop() {}
 
+/** Headers for who comes at a bad time. */
+const RETRY = Object.freeze({ "Retry-After": "1" });
 const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
 /** What transports read of their request, where the native listener has read it. @type {any} */

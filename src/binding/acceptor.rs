@@ -111,7 +111,7 @@ impl Core {
     pub fn start_acceptor(&self, acceptor: u32, fd: i32, backlog: Option<i32>) -> Result<()> {
         let listener = crate::transport::duplicate(fd)?;
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
-            acceptor.start(listener, backlog);
+            acceptor.start(listener, backlog)?;
         }
         Ok(())
     }

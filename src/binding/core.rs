@@ -121,13 +121,14 @@ impl Core {
 
     /// Makes an engine; its sessions are spread over `ioThreads` I/O threads.
     #[napi(catch_unwind)]
-    pub fn create_engine(&mut self, io_threads: u32) -> u32 {
+    pub fn create_engine(&mut self, io_threads: u32) -> Result<u32> {
+        Pool::global().start().map_err(no_thread)?;
         let id = self.next_engine;
         self.next_engine += 1;
         let config = Arc::new(EngineConfig::new());
         let registry = Arc::new(Registry::default());
         self.engines.insert(id, Engine { config, shards: io_threads as usize, registry });
-        id
+        Ok(id)
     }
 
     /// Sets an option of an engine: 0 pingInterval, 1 pingTimeout, 2 upgradeTimeout (ms),
@@ -467,6 +468,7 @@ impl Core {
             "shards": shards,
             "queuedBytes": self.port.queued(),
             "drains": self.port.drains(),
+            "waited": self.port.waited().as_secs_f64(),
         })
         .to_string()
     }
@@ -493,6 +495,10 @@ impl Core {
     }
 }
 
+fn no_thread(error: std::io::Error) -> Error {
+    Error::from_reason(format!("an I/O thread could not start: {error}"))
+}
+
 /// The value of `Sec-WebSocket-Accept` (RFC 6455, 4.2.2).
 #[napi]
 pub fn accept_key(key: String) -> String {
@@ -510,7 +516,7 @@ impl Core {
 
     fn open(&self, engine: u32, open: String, revision: u32, start: Start) -> Result<u32> {
         let engine = self.engine(engine)?;
-        let session = Pool::global().reserve(engine.shards);
+        let session = Pool::global().reserve(engine.shards).map_err(no_thread)?;
         let handle = session.handle();
         let identity = Identity {
             key: session.key,

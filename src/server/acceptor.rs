@@ -100,16 +100,20 @@ impl Acceptor {
     ///
     /// With `backlog` the kernel's queue becomes that long: whoever finds it full tries again only after
     /// a second, then three.
-    pub fn start(self: &Arc<Self>, listener: OwnedFd, backlog: Option<i32>) {
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it has no thread to spare.
+    pub fn start(self: &Arc<Self>, listener: OwnedFd, backlog: Option<i32>) -> std::io::Result<()> {
         if let Some(backlog) = backlog {
             // The queue that there is does as well.
             let _ = listen(&listener, backlog);
         }
         let acceptor = self.clone();
         let alive = Alive::new(self);
-        Pool::global().run_on(ACCEPTING_SHARD, move || {
+        Pool::global().run(move || {
             tokio::task::spawn_local(accept(acceptor, listener, alive));
-        });
+        })
     }
 
     /// Replaces what it may serve by itself.
@@ -257,8 +261,6 @@ async fn accept_some(
     Next::AtOnce
 }
 
-/// The I/O thread that accepts; sessions are spread over all.
-const ACCEPTING_SHARD: usize = 0;
 /// Connections accepted before others get a turn.
 const BURST: usize = 64;
 /// How long whoever closes waits for the I/O thread.

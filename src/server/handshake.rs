@@ -57,10 +57,11 @@ pub fn open_web_socket(
         agreement: None,
         base64: false,
     });
-    open(origin.acceptor, route, open_packet(&sid, &route.websocket_open), start, |_| Accepted {
-        details,
-        registration: None,
-    });
+    let packet = open_packet(&sid, &route.websocket_open);
+    let accepted = |_| Accepted { details, registration: None };
+    if open(origin.acceptor, route, packet, start, accepted).is_none() {
+        origin.acceptor.heard(1);
+    }
 }
 
 /// Opens a connection over polling. Returns its sid and what the open packet says.
@@ -77,7 +78,7 @@ pub fn open_polling(
     open(origin.acceptor, route, String::new(), start, |session| Accepted {
         details,
         registration: Some(route.registry.add(sid, session)),
-    });
+    })?;
     Some((sid, packet))
 }
 
@@ -156,8 +157,9 @@ fn open(
     open: String,
     start: Start,
     accepted: impl FnOnce(SessionRef) -> Accepted,
-) {
-    let session = Pool::global().reserve(route.shards);
+) -> Option<()> {
+    // The thread that runs this is there to be used, whatever has become of the others.
+    let session = Pool::global().reserve(route.shards).ok()?;
     let identity = Identity {
         key: session.key,
         handle: session.handle(),
@@ -168,6 +170,7 @@ fn open(
     let accepted = Some(Box::new(accepted(session)));
     let open = Open { identity, open, start, accepted };
     Pool::global().send(session.shard, Command::Open(Box::new(open)));
+    Some(())
 }
 
 fn open_packet(sid: &Sid, rest: &str) -> String {

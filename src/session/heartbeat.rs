@@ -24,6 +24,7 @@ pub struct Heartbeat {
     scheduled: Option<Instant>,
     awaiting_pong: bool,
     extended: bool,
+    doubted: bool,
 }
 
 /// What a due timer asks for.
@@ -46,6 +47,7 @@ impl Heartbeat {
             scheduled: None,
             awaiting_pong: false,
             extended: false,
+            doubted: false,
         };
         heartbeat.restart(now, config);
         heartbeat
@@ -54,6 +56,7 @@ impl Heartbeat {
     /// The peer's heartbeat arrived: pong in revision 4, ping in revision 3.
     pub fn restart(&mut self, now: Instant, config: &EngineConfig) {
         self.awaiting_pong = false;
+        self.doubted = false;
         self.deadline = match self.revision {
             Revision::V4 => now + config.ping_interval(),
             Revision::V3 => now + config.ping_interval() + config.ping_timeout(),
@@ -74,9 +77,26 @@ impl Heartbeat {
         (self.awaiting_pong && !self.extended).then(|| now.saturating_duration_since(sent))
     }
 
-    /// Waits for the pong anew.
-    pub fn extend(&mut self, now: Instant, config: &EngineConfig) {
-        self.deadline = now + config.ping_timeout();
+    /// The peer could not be heard until `heard`: its answer may take as long from then on. False
+    /// when that changes nothing.
+    pub fn excuse(&mut self, heard: Instant, config: &EngineConfig) -> bool {
+        let deadline = heard + config.ping_timeout();
+        let later = deadline > self.deadline;
+        if later {
+            self.deadline = deadline;
+            self.doubted = false;
+        }
+        later
+    }
+
+    /// Waits a little longer than the peer's time, to find out whether it is to blame. Once only.
+    pub fn doubt(&mut self, now: Instant, grace: Duration) -> bool {
+        if self.doubted {
+            return false;
+        }
+        self.doubted = true;
+        self.deadline = now + grace;
+        true
     }
 
     /// Looks at the deadline. Call `schedule` afterwards.
@@ -166,6 +186,20 @@ mod tests {
         heartbeat.on_packet(start + ms(180), &config);
         assert_eq!(heartbeat.on_timer(start + ms(189), &config), Beat::Wait);
         assert_eq!(heartbeat.on_timer(start + ms(190), &config), Beat::TimedOut);
+    }
+
+    #[test]
+    fn time_in_which_the_peer_was_not_heard_does_not_count() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
+        assert!(!heartbeat.excuse(start + ms(90), &config), "before the ping");
+        assert!(heartbeat.excuse(start + ms(140), &config));
+        assert_eq!(heartbeat.on_timer(start + ms(189), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(190), &config), Beat::TimedOut);
+        assert!(heartbeat.doubt(start + ms(190), ms(10)));
+        assert_eq!(heartbeat.on_timer(start + ms(199), &config), Beat::Wait);
+        assert!(!heartbeat.doubt(start + ms(200), ms(10)), "once");
     }
 
     #[test]

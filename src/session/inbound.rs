@@ -347,7 +347,7 @@ impl Inbound {
     fn refuse(&mut self, ctx: &mut Context, limit: RateLimit) -> ControlFlow<()> {
         ctx.metrics.rate_limited.add(1);
         if limit.disconnects {
-            self.finish(CloseReason::TransportError, Some("rate limit exceeded"))
+            self.finish(CloseReason::LimitExceeded, Some("rate limit exceeded"))
         } else {
             ControlFlow::Continue(())
         }
@@ -379,7 +379,8 @@ impl Inbound {
         self.sockets.iter().rev().find(|(_, name)| **name == *nsp).map(|(ordinal, _)| *ordinal)
     }
 
-    fn finish(
+    /// Has the session closed after the packet at hand.
+    pub fn finish(
         &mut self,
         reason: CloseReason,
         description: Option<&'static str>,

@@ -11,8 +11,10 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::config::{self, EngineConfig};
-use crate::event::{Body, CloseReason, Response, is_listeners};
+use crate::event::{Body, CloseReason, Response, STALL, is_listeners};
 use crate::proto::engine::{self, PacketType, Revision};
 use crate::proto::frame::{self, Message, OpCode};
 use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
@@ -59,7 +61,7 @@ pub struct Session {
     /// Its stream is not read because JavaScript is behind.
     paused: bool,
     /// When the deferred close of a polling session is given up.
-    close_deadline: Option<tokio::time::Instant>,
+    close_deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -152,9 +154,15 @@ impl Session {
         self.state == State::Closed
     }
 
-    /// Notes whether the stream is read.
-    pub fn set_paused(&mut self, paused: bool) {
-        self.paused = paused;
+    /// Its stream is not read for a while.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Its stream is read again.
+    pub fn resume(&mut self, ctx: &mut Context) {
+        self.paused = false;
+        self.inbound.heartbeat.excuse(ctx.now, &self.config);
     }
 
     /// Leaves pings and pongs to JavaScript, or takes them back. JavaScript has to see the GETs then.
@@ -223,7 +231,7 @@ impl Session {
             }
         }
         ctx.metrics.slow.add(1);
-        self.end(ctx, CloseReason::TransportError, Some(TOO_SLOW), Farewell::Drop);
+        self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
     }
 
     /// Bytes that wait for the client.
@@ -342,10 +350,15 @@ impl Session {
             let inbound = &mut self.inbound;
             let queue = &mut self.queue;
             let mut closed_by_peer = false;
+            let mut packets = 0;
             let on_packet = |packet: engine::Packet<'_>| {
                 if packet.kind == PacketType::Close {
                     closed_by_peer = true;
                     return ControlFlow::Break(());
+                }
+                packets += 1;
+                if packets > config::MAX_PAYLOAD_PACKETS {
+                    return inbound.finish(CloseReason::LimitExceeded, Some(TOO_MANY_PACKETS));
                 }
                 inbound.on_packet(ctx, queue, packet)
             };
@@ -508,7 +521,7 @@ impl Session {
     }
 
     /// A timer of this session is due.
-    pub fn on_timer(&mut self, ctx: &mut Context, kind: TimerKind, due: tokio::time::Instant) {
+    pub fn on_timer(&mut self, ctx: &mut Context, kind: TimerKind, due: Instant) {
         match kind {
             TimerKind::Heartbeat => self.on_heartbeat_timer(ctx, due),
             TimerKind::Probe => {
@@ -688,7 +701,7 @@ impl Session {
         }
     }
 
-    fn on_heartbeat_timer(&mut self, ctx: &mut Context, due: tokio::time::Instant) {
+    fn on_heartbeat_timer(&mut self, ctx: &mut Context, due: Instant) {
         if self.state == State::Closed || !self.inbound.heartbeat.is_scheduled_for(due) {
             return;
         }
@@ -699,10 +712,7 @@ impl Session {
                     self.push(ctx, Packet::bare(PacketType::Ping));
                 }
             }
-            // The pong may lie in what we do not read: that is not the peer's fault.
-            heartbeat::Beat::TimedOut if self.paused => {
-                self.inbound.heartbeat.extend(ctx.now, &self.config);
-            }
+            heartbeat::Beat::TimedOut if self.excuses(ctx) => {}
             heartbeat::Beat::TimedOut => {
                 return self.end(ctx, CloseReason::PingTimeout, None, Farewell::CloseFrame(None));
             }
@@ -710,10 +720,38 @@ impl Session {
         self.inbound.heartbeat.schedule(ctx, self.key, &self.config);
     }
 
+    /// True when the peer's answer may lie where nobody has looked for a while, which is not its
+    /// fault: in a stream that is not read, or with JavaScript, which was too busy to look.
+    fn excuses(&mut self, ctx: &Context) -> bool {
+        let depends = self.depends_on_javascript();
+        let heartbeat = &mut self.inbound.heartbeat;
+        if self.paused {
+            return heartbeat.excuse(ctx.now, &self.config);
+        }
+        let Some(port) = ctx.port(self.inbound.port).filter(|_| depends) else { return false };
+        let stalled_until = port.stalled_until(ctx.now.into_std()).map(Instant::from);
+        if stalled_until.is_some_and(|until| heartbeat.excuse(until, &self.config)) {
+            return true;
+        }
+        // It may be busy with nothing of ours on its desk.
+        port.nudge();
+        heartbeat.doubt(ctx.now, STALL)
+    }
+
+    /// True when JavaScript passes on what the peer sends.
+    fn depends_on_javascript(&self) -> bool {
+        match &self.transport {
+            Transport::WebSocket(ws) => matches!(ws.stream, Stream::Bridge(_)),
+            Transport::Polling(_) => true,
+            Transport::None => false,
+        }
+    }
+
     /// Acts on what decoding decided.
     fn settle(&mut self, ctx: &mut Context) {
         if let Some(End { reason, description }) = self.inbound.end.take() {
-            self.end(ctx, reason, description, Farewell::CloseFrame(None));
+            let code = (reason == CloseReason::LimitExceeded).then_some(POLICY_VIOLATION);
+            self.end(ctx, reason, description, Farewell::CloseFrame(code));
         }
     }
 
@@ -937,6 +975,10 @@ fn close_frame(code: Option<u16>) -> bytes::Bytes {
 
 /// What a session says that was closed for not reading.
 const TOO_SLOW: &str = "backpressure limit exceeded";
+/// What a session says that was closed for one payload.
+const TOO_MANY_PACKETS: &str = "too many packets in a payload";
+/// Close code of RFC 6455, section 7.4.1.
+const POLICY_VIOLATION: u16 = 1008;
 /// What a session says that a panic has ended.
 const INTERNAL_ERROR: &str = "internal error";
 /// Engine.IO error code "Bad request", for a poll that reached a session on WebSocket.

@@ -1,8 +1,8 @@
 //! The shards of the process, and the slots of their sessions.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::io;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -77,17 +77,16 @@ impl Pool {
 
     /// Registers an environment.
     pub fn add_port(&self, port: Arc<Port>) -> PortId {
-        let id = {
-            let mut ports = self.ports.lock();
-            match ports.iter().position(Option::is_none) {
-                Some(free) => {
-                    ports[free] = Some(port.clone());
-                    free
-                }
-                None => {
-                    ports.push(Some(port.clone()));
-                    ports.len() - 1
-                }
+        // Held to the end: a shard that is being started has read the list, or will.
+        let mut ports = self.ports.lock();
+        let id = match ports.iter().position(Option::is_none) {
+            Some(free) => {
+                ports[free] = Some(port.clone());
+                free
+            }
+            None => {
+                ports.push(Some(port.clone()));
+                ports.len() - 1
             }
         };
         for shard in self.running() {
@@ -107,21 +106,39 @@ impl Pool {
         }
     }
 
-    /// Takes a slot for a new session, on one of the first `shards` shards in turn.
-    pub fn reserve(&self, shards: usize) -> SessionRef {
+    /// Makes sure that there is a shard.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it has no thread or descriptor to spare.
+    pub fn start(&self) -> io::Result<()> {
+        self.ensure(0).map(|_| ())
+    }
+
+    /// Takes a slot for a new session, on one of the first `shards` shards in turn. A shard that
+    /// cannot start is stood in for by the first.
+    ///
+    /// # Errors
+    ///
+    /// As `start`.
+    pub fn reserve(&self, shards: usize) -> io::Result<SessionRef> {
         let shards = shards.clamp(1, MAX_SHARDS);
-        let shard = self.next.fetch_add(1, Ordering::Relaxed) % shards;
-        let mut slots = self.shard(shard).slots.lock();
+        let wanted = self.next.fetch_add(1, Ordering::Relaxed) % shards;
+        let (shard, found) = match self.ensure(wanted) {
+            Ok(found) => (wanted, found),
+            Err(_) => (0, self.ensure(0)?),
+        };
+        let mut slots = found.slots.lock();
         let key = slots.free.pop().unwrap_or_else(|| {
             slots.count += 1;
             slots.count - 1
         });
-        SessionRef { shard, key }
+        Ok(SessionRef { shard, key })
     }
 
     /// Gives a slot back after the shard was told to release the session.
     pub fn release(&self, session: SessionRef) {
-        let shard = self.shard(session.shard);
+        let Some(shard) = self.shards.get(session.shard).and_then(OnceLock::get) else { return };
         // In the queue before the slot can be given out again, so the order is right on the shard.
         shard.queue.push(Command::Release { key: session.key });
         shard.slots.lock().free.push(session.key);
@@ -135,9 +152,14 @@ impl Pool {
         }
     }
 
-    /// Runs something on a shard's thread, which is started if need be.
-    pub fn run_on(&self, shard: usize, work: impl FnOnce() + Send + 'static) {
-        self.shard(shard).queue.push(Command::Run(Job(Box::new(work))));
+    /// Runs something on the first shard's thread, which is started if need be.
+    ///
+    /// # Errors
+    ///
+    /// As `start`.
+    pub fn run(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.ensure(0)?.queue.push(Command::Run(Job(Box::new(work))));
+        Ok(())
     }
 
     /// Sends a command to every shard that runs. `make` is called once for each.
@@ -156,19 +178,26 @@ impl Pool {
         self.shards.iter().filter_map(OnceLock::get)
     }
 
-    fn shard(&self, index: usize) -> &ShardRef {
-        self.shards[index % MAX_SHARDS].get_or_init(|| {
-            let queue = Arc::new(CommandQueue::default());
-            for (id, port) in self.ports.lock().iter().enumerate() {
-                if let Some(port) = port {
-                    queue.push(Command::AddPort(id, port.clone()));
-                }
+    fn ensure(&self, index: usize) -> io::Result<&ShardRef> {
+        let cell = &self.shards[index % MAX_SHARDS];
+        if let Some(shard) = cell.get() {
+            return Ok(shard);
+        }
+        // Until the shard is in its place, so that no environment is added behind its back.
+        let ports = self.ports.lock();
+        if let Some(shard) = cell.get() {
+            return Ok(shard);
+        }
+        let queue = Arc::new(CommandQueue::default());
+        for (id, port) in ports.iter().enumerate() {
+            if let Some(port) = port {
+                queue.push(Command::AddPort(id, port.clone()));
             }
-            let slots = Arc::new(Mutex::new(Slots::default()));
-            let metrics = Arc::new(Metrics::default());
-            worker::spawn(index, queue.clone(), slots.clone(), metrics.clone());
-            ShardRef { queue, slots, metrics }
-        })
+        }
+        let slots = Arc::new(Mutex::new(Slots::default()));
+        let metrics = Arc::new(Metrics::default());
+        worker::spawn(index, queue.clone(), slots.clone(), metrics.clone())?;
+        Ok(cell.get_or_init(|| ShardRef { queue, slots, metrics }))
     }
 }
 
@@ -200,7 +229,7 @@ mod tests {
 
     /// Opens a session on polling, on the first shard.
     fn open(pool: &Pool, port: PortId) -> SessionRef {
-        let session = pool.reserve(1);
+        let session = pool.reserve(1).expect("a thread");
         let identity = Identity {
             key: session.key,
             handle: session.handle(),
@@ -278,7 +307,7 @@ mod tests {
         let barrier = Arc::new(Barrier::default());
         pool.send(0, Command::Flush(barrier.clone()));
         assert!(barrier.wait(std::time::Duration::from_secs(10)), "the shard has not answered");
-        let mut reused: Vec<_> = (0..3).map(|_| pool.reserve(1).key).collect();
+        let mut reused: Vec<_> = (0..3).map(|_| pool.reserve(1).expect("a thread").key).collect();
         reused.sort_unstable();
         freed.sort_unstable();
         assert_eq!(reused, freed);

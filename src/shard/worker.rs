@@ -25,23 +25,21 @@ use super::registry::Registration;
 use super::rooms::{MemberId, RoomIndex};
 
 /// Starts the thread of a shard.
+///
+/// # Errors
+///
+/// What the system says when it has no thread or descriptor to spare.
 pub fn spawn(
     index: usize,
     queue: Arc<CommandQueue>,
     slots: Arc<Mutex<Slots>>,
     metrics: Arc<Metrics>,
-) {
-    let run = move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, run(queue, slots, metrics)),
-            Err(error) => eprintln!("ferrio: an I/O thread could not start: {error}"),
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name(format!("ferrio-io-{index}")).spawn(run) {
-        eprintln!("ferrio: an I/O thread could not start: {error}");
-    }
+) -> std::io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let run = move || LocalSet::new().block_on(&runtime, run(queue, slots, metrics));
+    std::thread::Builder::new().name(format!("ferrio-io-{index}")).spawn(run)?;
+    Ok(())
 }
 
 async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Metrics>) {
@@ -569,7 +567,9 @@ impl Shared {
             if let Some((port, drains)) = wait {
                 // TCP pushes back on the peer until JavaScript has caught up.
                 port.drained_since(drains).await;
-                self.state.borrow_mut().with(key, |session, _| session.set_paused(false));
+                let mut state = self.state.borrow_mut();
+                state.ctx.now = Instant::now();
+                state.with(key, Session::resume);
             }
         }
     }
@@ -662,7 +662,7 @@ impl Backlog {
             // Half a message, and nothing for JavaScript to drain: waiting would be for ever.
             return None;
         }
-        state.with(key, |session, _| session.set_paused(true));
+        state.with(key, |session, _| session.pause());
         Some((port, drains))
     }
 }

@@ -6,7 +6,8 @@ import type { ClientToServer } from "./maps";
 
 export type Reasons = Expect<
   Equal<
-    DisconnectReason,
+    // The one reason that only ferrio has.
+    Exclude<DisconnectReason, "limit exceeded">,
     | "transport error"
     | "transport close"
     | "forced close"

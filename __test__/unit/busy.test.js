@@ -1,0 +1,77 @@
+"use strict";
+
+// While the application keeps the JavaScript thread busy, nobody looks at what passes through
+// there: requests of polling, and streams that are encrypted by Node. Clients that have answered
+// their ping by the time that somebody looks again are not lost for it.
+
+const assert = require("node:assert/strict");
+const https = require("node:https");
+const { WebSocket } = require("ws");
+const { Server } = require("../..");
+const { App, closeAtEnd, listen } = require("../support/app");
+const { selfSigned } = require("../support/certificate");
+const { atEnd } = require("../support/cleanup");
+const { next } = require("../support/events");
+const { serveOwn } = require("../support/own-app");
+const { openPolling, request } = require("../support/request");
+const { test } = require("../support/scenario");
+
+const IMPATIENT = { pingInterval: 100, pingTimeout: 200 };
+
+/** Keeps the thread busy for longer than a client may take to answer. */
+function block() {
+  const end = Date.now() + 800;
+  while (Date.now() < end);
+}
+
+/** Answers pings; resolves with the number that it has answered once there is no more to come. */
+function heartbeats(conn, count) {
+  let heard = 0;
+  return new Promise((resolve, reject) => {
+    conn.on("heartbeat", () => ++heard === count && resolve(heard));
+    conn.once("close", (reason) => reject(new Error(`lost: ${reason}`)));
+  });
+}
+
+test("a client on polling outlives a busy thread", async (t) => {
+  const app = await serveOwn(t, IMPATIENT);
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const [{ open }, [conn]] = await Promise.all([
+    openPolling(url),
+    next(app.io.engine, "connection"),
+  ]);
+  const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  const alive = heartbeats(conn, 3);
+  const answering = (async () => {
+    for (let i = 0; i < 3; i++) {
+      const { text } = await request(session);
+      assert.equal(text, "2");
+      block();
+      await request(session, { method: "POST", body: "3" });
+    }
+  })();
+  await Promise.all([alive, answering]);
+  conn.removeAllListeners("close");
+});
+
+test("a client on an encrypted WebSocket outlives a busy thread", async (t) => {
+  const httpServer = https.createServer(selfSigned());
+  const io = new Server(httpServer, IMPATIENT);
+  closeAtEnd(t, io, new App(io, undefined, IMPATIENT));
+  await listen(httpServer);
+  const { port } = httpServer.address();
+  const opened = next(io.engine, "connection");
+  const webSocket = new WebSocket(`wss://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`, {
+    rejectUnauthorized: false,
+  });
+  atEnd(t, () => webSocket.terminate());
+  const [conn] = await opened;
+  webSocket.on("message", (data) => {
+    if (String(data) === "2") {
+      block();
+      webSocket.send("3");
+    }
+  });
+  await heartbeats(conn, 3);
+  conn.removeAllListeners("close");
+});
