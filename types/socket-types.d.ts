@@ -12,17 +12,18 @@ import type { ParsedUrlQuery } from "querystring";
  * - `ping timeout`: no heartbeat within `pingTimeout`
  * - `parse error`: a packet could not be decoded
  * - `server shutting down`: `io.close()`
- * - `limit exceeded`: the client did more than a limit of ferrio's own allows: `maxBackpressure`,
- *   `maxRooms`, `rateLimit` with the action "disconnect", or the packets of one polling payload
  * - `forced server close`: the connection was closed while packets were still queued
  * - `client namespace disconnect`: the client left this namespace
  * - `server namespace disconnect`: `socket.disconnect()`
+ *
+ * A client that did more than a limit of ferrio's own allows (docs/limits.md) is disconnected with
+ * `limit exceeded`. It is not among these, so that code which names every reason of socket.io
+ * compiles with both: compare as `(reason as string) === "limit exceeded"`.
  */
 export type DisconnectReason =
   | "client namespace disconnect"
   | "forced close"
   | "forced server close"
-  | "limit exceeded"
   | "parse error"
   | "ping timeout"
   | "server namespace disconnect"

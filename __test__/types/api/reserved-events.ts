@@ -6,8 +6,7 @@ import type { ClientToServer } from "./maps";
 
 export type Reasons = Expect<
   Equal<
-    // The one reason that only ferrio has.
-    Exclude<DisconnectReason, "limit exceeded">,
+    DisconnectReason,
     | "transport error"
     | "transport close"
     | "forced close"

@@ -209,7 +209,14 @@ export type Plainly = [
 ];
 
 /** Options of ferrio's own. */
-type OwnOptions = "ioThreads" | "acceptor" | "maxBackpressure" | "rateLimit";
+type OwnOptions =
+  | "ioThreads"
+  | "acceptor"
+  | "maxBackpressure"
+  | "maxHandshakes"
+  | "maxNamespaces"
+  | "maxRooms"
+  | "rateLimit";
 
 export type Options = [
   // `adapter` names the class Namespace, of which there are two here
