@@ -8,6 +8,12 @@ step("Layout of JavaScript and types", "npx", ["prettier", "--check", "--log-lev
 step("JavaScript lints", "npx", ["eslint", "."]);
 step("Types of the wrapper", "npx", ["tsc", "-p", "."]);
 step("Rust format", "cargo", ["fmt", "--check"]);
+step("Rust format, fuzz targets", "cargo", [
+  "fmt",
+  "--check",
+  "--manifest-path",
+  "fuzz/Cargo.toml",
+]);
 step("Rust lints, core", "cargo", [
   "clippy",
   "--locked",

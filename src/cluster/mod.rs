@@ -7,4 +7,6 @@ mod msgpack;
 mod route;
 
 pub use link::{Event, EventKind, Link, Order};
+#[cfg(feature = "fuzzing")]
+pub use message::Message;
 pub use route::Route;

@@ -22,3 +22,5 @@ pub use bind::bind_shared_port;
 pub use cors::{Cors, Origins};
 pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
+#[cfg(feature = "fuzzing")]
+pub use request::{Kind, Look, look};

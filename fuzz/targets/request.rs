@@ -1,0 +1,55 @@
+//! What the native listener reads of a connection: a decision does not change when more bytes come,
+//! a request that is served lies within its bytes, and nothing that is served has what would let
+//! two parsers disagree about where it ends.
+
+#![no_main]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrio::config::EngineConfig;
+use ferrio::server::{Cors, Kind, Look, Policy, Route, look};
+use ferrio::shard::Registry;
+use libfuzzer_sys::fuzz_target;
+
+fn route(path: &str) -> Route {
+    Route {
+        engine: 0,
+        path: path.into(),
+        config: Arc::new(EngineConfig::new()),
+        shards: 1,
+        registry: Arc::new(Registry::default()),
+        websocket: true,
+        polling: true,
+        deflate: false,
+        upgrade: true,
+        websocket_open: String::new(),
+        polling_open: String::new(),
+        cors: Cors::default(),
+        cookie: None,
+        compression: None,
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let routes = vec![route("/socket.io/"), route("/a")];
+    let policy = Policy { routes, keep_alive: Duration::from_secs(5) };
+    let whole = look(bytes, &policy);
+    for len in 0..bytes.len().min(512) {
+        match look(&bytes[..len], &policy) {
+            Look::More => {}
+            earlier => assert_eq!(earlier, whole, "after {len} bytes"),
+        }
+    }
+    let Look::Ours(request) = whole else { return };
+    let head = bytes.get(..request.len).expect("the head lies within");
+    assert!(head.ends_with(b"\r\n\r\n"));
+    assert!(request.route < policy.routes.len());
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    assert!(!text.contains("\r\ntransfer-encoding"), "chunked bodies are for Node's parser");
+    let lengths = text.matches("\r\ncontent-length").count();
+    match request.kind {
+        Kind::Post { .. } => assert_eq!(lengths, 1),
+        _ => assert!(lengths <= 1),
+    }
+});
