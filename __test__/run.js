@@ -8,7 +8,17 @@ const path = require("node:path");
 const { execFileSync, spawn } = require("node:child_process");
 const { isInstalled, placePackage, treeOf } = require("../scripts/ensure-ecosystem");
 
-const FOLDERS = ["api", "protocol", "unit", "ecosystem", "docs", "examples", "browser", "package"];
+const FOLDERS = [
+  "api",
+  "protocol",
+  "unit",
+  "faults",
+  "ecosystem",
+  "docs",
+  "examples",
+  "browser",
+  "package",
+];
 const CONCURRENCY = 2;
 /** A file takes seconds; one that hangs is ended after this long. */
 const FILE_LIMIT = 5 * 60_000;

@@ -11,10 +11,21 @@ const { withDeadline } = require("./events");
 
 /** Starts `fixtures/<name>.js` with arguments; it is killed when the test ends. */
 function startFixture(t, name, ...args) {
-  const file = path.join(__dirname, "fixtures", `${name}.js`);
-  const child = spawn(process.execPath, ["--expose-gc", file, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return run(t, process.execPath, ["--expose-gc", fileOf(name), ...args]);
+}
+
+/** The same with so many descriptors at most. */
+function startPoorFixture(t, descriptors, name, ...args) {
+  const limited = `ulimit -n ${descriptors} && exec "$0" "$@"`;
+  return run(t, "sh", ["-c", limited, process.execPath, fileOf(name), ...args]);
+}
+
+function fileOf(name) {
+  return path.join(__dirname, "fixtures", `${name}.js`);
+}
+
+function run(t, command, args) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
   const fixture = new Fixture(child);
   atEnd(t, () => child.kill("SIGKILL"));
   return fixture;
@@ -23,6 +34,7 @@ function startFixture(t, name, ...args) {
 /** A running fixture: its reports, its error output and its exit. */
 class Fixture {
   constructor(child) {
+    this.child = child;
     this.stderr = "";
     this._reports = [];
     this._wanted = [];
@@ -61,4 +73,4 @@ class Fixture {
   }
 }
 
-module.exports = { startFixture };
+module.exports = { startFixture, startPoorFixture };
