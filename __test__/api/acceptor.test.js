@@ -149,6 +149,18 @@ function declare() {
     }
   });
 
+  test("a client that ends within its first request holds nobody up", async (t) => {
+    const app = await serveCounting(t);
+    const { socket, read } = await connectRaw(t, app.port);
+    socket.write("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgr");
+    // The listener has seen the bytes once those of a later connection were answered.
+    assert.equal((await request(`${app.url}/page`)).status, 200);
+    socket.end();
+    // What Node answers to half a request.
+    await read(/^HTTP\/1.1 400 Bad Request/);
+    await app.connect();
+  });
+
   test("uploads reach the application, with and without Expect", async (t) => {
     const app = await serveCounting(t, {
       listener: express().post("/upload", (req, res) => {

@@ -135,9 +135,11 @@ impl Connection {
         loop {
             let ended = match timeout_at(deadline, self.fd.readable()).await {
                 Ok(Ok(mut ready)) => {
-                    // Cleared before looking: what comes from now on is news again.
+                    let ended = ready.ready().is_read_closed();
+                    // Cleared before looking: what comes from now on is news again. The end is
+                    // never cleared, so it must not be waited for once more.
                     ready.clear_ready();
-                    ready.ready().is_read_closed()
+                    ended
                 }
                 Ok(Err(_)) => return Next::End,
                 // Node has its own ideas of how long a connection may stay silent.
