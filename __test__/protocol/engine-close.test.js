@@ -50,6 +50,39 @@ test("what was emitted before conn.close() is delivered before the close packet"
   assert.deepEqual(await client.ending(), FORCED);
 });
 
+// The GET that waits is used up by what is written first, though nobody may have been told yet.
+const LATER = {
+  "in the same turn": (close) => close(),
+  "after a microtask": (close) => queueMicrotask(close),
+  "in the next tick": (close) => process.nextTick(close),
+  "in the next turn": (close) => setImmediate(close),
+};
+
+for (const [when, later] of Object.entries(LATER)) {
+  for (const [title, emit] of [
+    ["two events", (client) => client.socket().emit("bye", 1)],
+    ["two broadcasts", (client, io) => io.emit("bye", 1)],
+  ]) {
+    test(`a close ${when} after ${title} does not overtake what waits for a GET`, async (t) => {
+      const { client, server } = await pollingClient(t);
+      const poll = await client.hold();
+      const closing = new Promise((resolve) => {
+        emit(client, server.io);
+        client.socket().emit("bye", 2);
+        later(() => resolve(client.conn.close()));
+      });
+      let told = await poll.text();
+      await closing;
+      while (!told.endsWith("1") || told.endsWith(",1")) {
+        told += RS + (await client.get());
+      }
+      const packets = told.split(RS).filter((packet) => packet !== "6");
+      assert.deepEqual(packets, ['42["bye",1]', '42["bye",2]', "1"]);
+      assert.deepEqual(await client.ending(), FORCED);
+    });
+  }
+}
+
 test("conn.close() without a GET closes after the transport's close timeout", async (t) => {
   const { client } = await pollingClient(t);
   client.conn.transport.closeTimeout = 20;

@@ -188,8 +188,8 @@ class Polling extends Transport {
     if (this.dataReq !== null) {
       this.dataReq.destroy();
     }
-    // A GET that was written to in this tick is as good as answered.
-    const closesNow = discarded || (this.req !== null && !conn.hasWritten());
+    // The core may have answered the GET that waits here: we hear of it in a later turn.
+    const closesNow = discarded || (this.req !== null && core.isPolled(conn.handle));
     core.close(conn.handle, discarded);
     if (closesNow) {
       fn();

@@ -21,7 +21,7 @@ use crate::proto::frame::{self, OpCode};
 use crate::session::{Identity, PortId};
 use crate::shard::{
     Answer, Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, Registry, RoomId,
-    SessionRef, Start, Upgrade, next_link,
+    SessionRef, Start, Unwritten, Upgrade, next_link,
 };
 use crate::transport::{Packet, Polling};
 
@@ -402,11 +402,16 @@ impl Core {
     /// packet that waits. Asks the I/O thread and waits for it.
     #[napi(catch_unwind)]
     pub fn waiting(&self, handle: u32) -> Vec<u32> {
-        let answer = Arc::new(Answer::default());
-        self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
-        let waiting = answer.wait(WAITING_LIMIT);
+        let waiting = self.unwritten(handle);
         let bytes = u32::try_from(waiting.bytes).unwrap_or(u32::MAX);
         std::iter::once(bytes).chain(waiting.packets).collect()
+    }
+
+    /// True when a GET waits for something to be written, after all that was sent. Asks the I/O
+    /// thread and waits for it.
+    #[napi(catch_unwind)]
+    pub fn is_polled(&self, handle: u32) -> bool {
+        self.unwritten(handle).is_polled
     }
 
     /// Milliseconds that the deferred close of a polling session may take.
@@ -506,6 +511,12 @@ pub fn accept_key(key: String) -> String {
 }
 
 impl Core {
+    fn unwritten(&self, handle: u32) -> Unwritten {
+        let answer = Arc::new(Answer::default());
+        self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
+        answer.wait(WAITING_LIMIT)
+    }
+
     fn engine(&self, id: u32) -> Result<&Engine> {
         self.engines.get(&id).ok_or_else(|| Error::from_reason("unknown engine"))
     }

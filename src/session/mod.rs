@@ -520,6 +520,11 @@ impl Session {
         }
     }
 
+    /// True while a GET waits for something to be written.
+    pub fn is_polled(&self) -> bool {
+        matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some())
+    }
+
     /// A timer of this session is due.
     pub fn on_timer(&mut self, ctx: &mut Context, kind: TimerKind, due: Instant) {
         match kind {

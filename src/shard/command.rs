@@ -230,6 +230,8 @@ pub struct Unwritten {
     pub bytes: usize,
     /// Length of each packet, oldest first.
     pub packets: Vec<u32>,
+    /// A GET waits for something to be written.
+    pub is_polled: bool,
 }
 
 impl Answer {

@@ -218,7 +218,8 @@ impl Shard {
             Command::Waiting { key, answer } => {
                 let waiting = self.with(key, |session, ctx| session.waiting(ctx));
                 let (bytes, packets) = waiting.unwrap_or_default();
-                answer.give(Unwritten { bytes, packets });
+                let is_polled = self.with(key, |session, _| session.is_polled()).unwrap_or(false);
+                answer.give(Unwritten { bytes, packets, is_polled });
             }
             Command::Beat { key } => {
                 self.with(key, |session, ctx| session.inbound().on_heartbeat(ctx));
