@@ -77,12 +77,12 @@ class Raw {
   /** Stops reading for a while. */
   stall(ms) {
     this.isStalled = true;
-    this.tcp?.pause();
+    this.websocket?.pause();
     // The last one counts: a short stall must not end a long one.
     clearTimeout(this.stalled);
     this.stalled = setTimeout(() => {
       this.isStalled = false;
-      this.tcp?.resume();
+      this.websocket?.resume();
       this.pollOn();
     }, ms);
   }
@@ -351,6 +351,9 @@ class Raw {
       this.isUpgrading = false;
       this.probe.send("5");
       this.websocket = this.probe;
+      if (this.isStalled) {
+        this.websocket.pause();
+      }
       this.flush();
     }
   }
