@@ -415,10 +415,19 @@ struct Queue {
     batches: VecDeque<(EventBatch, usize)>,
     /// Since when the environment could have drained.
     waiting_since: Option<Instant>,
-    /// The end of the last wait that was longer than `STALL`.
-    stalled_until: Option<Instant>,
+    /// The waits that were longer than `STALL`.
+    stalls: Option<Stalls>,
     /// All waits together.
     waited: Duration,
+}
+
+/// Waits of an environment that was too busy to serve its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stalls {
+    /// The end of the last one; now, if it lasts.
+    pub until: Instant,
+    /// How long they were, all together.
+    pub total: Duration,
 }
 
 impl Port {
@@ -463,9 +472,7 @@ impl Port {
                 let now = Instant::now();
                 let wait = now.saturating_duration_since(since);
                 queue.waited += wait;
-                if wait > STALL {
-                    queue.stalled_until = Some(now);
-                }
+                queue.stalls = queue.stalls_with(wait, now);
                 queue.waiting_since = more.then_some(now);
             }
             (taken, more)
@@ -490,7 +497,7 @@ impl Port {
         self.drains.load(Ordering::Acquire)
     }
 
-    /// Has the environment drain soon, though there may be nothing: `stalled_until` then tells
+    /// Has the environment drain soon, though there may be nothing: `stalls` then tells
     /// whether it has.
     pub fn nudge(&self) {
         self.queue.lock().waiting_since.get_or_insert_with(Instant::now);
@@ -502,11 +509,13 @@ impl Port {
         self.queue.lock().waited
     }
 
-    /// Until when the environment was last too busy to drain: `now` while it still is.
-    pub fn stalled_until(&self, now: Instant) -> Option<Instant> {
+    /// How the environment was too busy to drain, up to now, if it ever was.
+    pub fn stalls(&self, now: Instant) -> Option<Stalls> {
         let queue = self.queue.lock();
-        let is_stalled = |since| now.saturating_duration_since(since) > STALL;
-        if queue.waiting_since.is_some_and(is_stalled) { Some(now) } else { queue.stalled_until }
+        let wait = queue
+            .waiting_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        queue.stalls_with(wait, now)
     }
 
     /// True when everything was drained.
@@ -535,6 +544,17 @@ impl Port {
         if !self.scheduled.swap(true, Ordering::AcqRel) {
             (self.wake)();
         }
+    }
+}
+
+impl Queue {
+    /// The stalls, with a wait that lasted until now if it was one.
+    fn stalls_with(&self, wait: Duration, now: Instant) -> Option<Stalls> {
+        if wait <= STALL {
+            return self.stalls;
+        }
+        let before = self.stalls.map_or(Duration::ZERO, |stalls| stalls.total);
+        Some(Stalls { until: now, total: before + wait })
     }
 }
 
@@ -577,19 +597,23 @@ mod tests {
     fn a_wait_that_is_too_long_is_remembered() {
         let port = Port::new(|| {});
         let start = Instant::now();
-        assert_eq!(port.stalled_until(start), None);
+        assert_eq!(port.stalls(start), None);
         port.submit(batch(0, 1));
-        assert_eq!(port.stalled_until(start), None);
+        assert_eq!(port.stalls(start), None);
         let later = Instant::now() + STALL * 2;
-        assert_eq!(port.stalled_until(later), Some(later), "still waiting");
+        let until = |now| port.stalls(now).map(|stalls| stalls.until);
+        assert_eq!(until(later), Some(later), "still waiting");
         port.queue.lock().waiting_since = start.checked_sub(STALL * 2);
         port.drain();
-        assert!(port.stalled_until(later).is_some_and(|until| until < later), "no longer");
+        let first = port.stalls(later).expect("it has stalled");
+        assert!(first.until < later, "no longer");
+        assert!(first.total >= STALL * 2);
         assert!(port.waited() > STALL);
         port.nudge();
-        assert_eq!(port.stalled_until(later), Some(later), "asked, and has not answered");
+        assert_eq!(until(later), Some(later), "asked, and has not answered");
+        assert!(port.stalls(later).is_some_and(|stalls| stalls.total > first.total));
         port.drain();
-        assert!(port.stalled_until(later).is_some_and(|until| until < later), "has answered");
+        assert_eq!(port.stalls(later), Some(first), "has answered");
     }
 
     #[test]

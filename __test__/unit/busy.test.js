@@ -18,9 +18,9 @@ const { test } = require("../support/scenario");
 
 const IMPATIENT = { pingInterval: 100, pingTimeout: 200 };
 
-/** Keeps the thread busy for longer than a client may take to answer. */
-function block() {
-  const end = Date.now() + 800;
+/** Keeps the thread busy, by default for longer than a client may take to answer. */
+function block(ms = 800) {
+  const end = Date.now() + ms;
   while (Date.now() < end);
 }
 
@@ -52,6 +52,22 @@ test("a client on polling outlives a busy thread", async (t) => {
   })();
   await Promise.all([alive, answering]);
   conn.removeAllListeners("close");
+});
+
+test("a thread that is busy now and then notices that a client on polling is gone", async (t) => {
+  const app = await serveOwn(t, { pingInterval: 100, pingTimeout: 400 });
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const { client } = await app.connect("/", { transports: ["websocket"] });
+  const opened = next(app.io.engine, "connection");
+  await openPolling(url);
+  const gone = next((await opened)[0], "close");
+  // There is always something that waits for the thread, in each of the client's times to answer.
+  const blocking = setInterval(() => {
+    client.emit("noise");
+    block(150);
+  }, 250);
+  t.after(() => clearInterval(blocking));
+  assert.equal((await gone)[0], "ping timeout");
 });
 
 test("a client on an encrypted WebSocket outlives a busy thread", async (t) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::EngineConfig;
+use crate::event::Stalls;
 use crate::proto::engine::Revision;
 
 use super::context::{Context, TimerKind};
@@ -25,6 +26,8 @@ pub struct Heartbeat {
     awaiting_pong: bool,
     extended: bool,
     doubted: bool,
+    /// How long stalls had been, all together, when they last made the deadline later.
+    discounted: Option<Duration>,
 }
 
 /// What a due timer asks for.
@@ -48,6 +51,7 @@ impl Heartbeat {
             awaiting_pong: false,
             extended: false,
             doubted: false,
+            discounted: None,
         };
         heartbeat.restart(now, config);
         heartbeat
@@ -57,6 +61,7 @@ impl Heartbeat {
     pub fn restart(&mut self, now: Instant, config: &EngineConfig) {
         self.awaiting_pong = false;
         self.doubted = false;
+        self.discounted = None;
         self.deadline = match self.revision {
             Revision::V4 => now + config.ping_interval(),
             Revision::V3 => now + config.ping_interval() + config.ping_timeout(),
@@ -85,6 +90,25 @@ impl Heartbeat {
         if later {
             self.deadline = deadline;
             self.doubted = false;
+        }
+        later
+    }
+
+    /// What passes on the peer's answers has stalled. It may have done so before that was noticed,
+    /// so after the first stall the peer has all its time again. Of later ones only their length
+    /// does not count: stalls that come again and again must not keep a peer that is gone. False
+    /// when that changes nothing.
+    pub fn discount(&mut self, now: Instant, stalls: Stalls, config: &EngineConfig) -> bool {
+        let deadline = match self.discounted {
+            None => Instant::from(stalls.until) + config.ping_timeout(),
+            Some(before) => now + stalls.total.saturating_sub(before),
+        };
+        let later = deadline > now;
+        if later {
+            // A further doubt would add time that was no stall, again and again.
+            self.doubted &= self.discounted.is_some();
+            self.deadline = deadline;
+            self.discounted = Some(stalls.total);
         }
         later
     }
@@ -200,6 +224,25 @@ mod tests {
         assert!(heartbeat.doubt(start + ms(190), ms(10)));
         assert_eq!(heartbeat.on_timer(start + ms(199), &config), Beat::Wait);
         assert!(!heartbeat.doubt(start + ms(200), ms(10)), "once");
+    }
+
+    #[test]
+    fn stalls_that_come_again_and_again_only_add_what_they_last() {
+        let (start, config) = (Instant::now(), config());
+        let stalls = |until, total| Stalls { until: (start + until).into_std(), total };
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
+        assert!(!heartbeat.discount(start + ms(150), stalls(ms(90), ms(500)), &config), "earlier");
+        assert!(heartbeat.discount(start + ms(150), stalls(ms(145), ms(510)), &config));
+        assert_eq!(heartbeat.on_timer(start + ms(194), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(195), &config), Beat::TimedOut);
+        assert!(heartbeat.discount(start + ms(195), stalls(ms(190), ms(530)), &config));
+        assert_eq!(heartbeat.on_timer(start + ms(214), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(215), &config), Beat::TimedOut);
+        assert!(!heartbeat.discount(start + ms(215), stalls(ms(190), ms(530)), &config), "counted");
+        heartbeat.restart(start + ms(216), &config);
+        assert_eq!(heartbeat.on_timer(start + ms(316), &config), Beat::SendPing);
+        assert!(heartbeat.discount(start + ms(366), stalls(ms(360), ms(540)), &config), "afresh");
     }
 
     #[test]

@@ -734,13 +734,11 @@ impl Session {
             return heartbeat.excuse(ctx.now, &self.config);
         }
         let Some(port) = ctx.port(self.inbound.port).filter(|_| depends) else { return false };
-        let stalled_until = port.stalled_until(ctx.now.into_std()).map(Instant::from);
-        if stalled_until.is_some_and(|until| heartbeat.excuse(until, &self.config)) {
-            return true;
-        }
+        let stalls = port.stalls(ctx.now.into_std());
         // It may be busy with nothing of ours on its desk.
         port.nudge();
-        heartbeat.doubt(ctx.now, STALL)
+        stalls.is_some_and(|stalls| heartbeat.discount(ctx.now, stalls, &self.config))
+            || heartbeat.doubt(ctx.now, STALL)
     }
 
     /// True when JavaScript passes on what the peer sends.
