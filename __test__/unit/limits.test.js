@@ -54,12 +54,27 @@ test("a client that does not read is cut off at maxBackpressure, and the others 
   assert.equal(metrics().dropped.backpressure, before + 1);
 });
 
-test("one message may be larger than maxBackpressure for a client that reads", async (t) => {
-  const app = await serveOwn(t, { maxBackpressure: 1000, maxHttpBufferSize: 1e8 });
-  const { client, socket } = await app.connect();
-  const heard = next(client, "big");
-  socket.emit("big", Buffer.alloc(200_000));
-  assert.equal((await heard)[0].length, 200_000);
+test("one message may be larger than maxBackpressure, and than what a socket takes at once", async (t) => {
+  const app = await serveOwn(t, { maxBackpressure: 1000 });
+  const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+  const heard = Promise.all([next(client, "big"), next(client, "small")]);
+  const size = 40_000_000;
+  socket.emit("big", Buffer.alloc(size));
+  socket.emit("small");
+  assert.equal((await heard)[0][0].length, size);
+});
+
+test("one message may be larger than maxBackpressure while no poll waits for it", async (t) => {
+  const app = await serveOwn(t, { maxBackpressure: 1000 });
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const connected = next(app.io, "connection");
+  const { open } = await openPolling(url);
+  const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  await request(session, { method: "POST", body: "40" });
+  const [socket] = await connected;
+  await request(session);
+  socket.emit("big", "x".repeat(200_000));
+  assert.match((await request(session)).text, /^42\["big","x{200000}"\]$/);
 });
 
 test("events over the rate limit are dropped before JavaScript sees them", async (t) => {

@@ -209,38 +209,40 @@ impl Session {
         if volatile && (self.last_tick == tick || !self.is_idle(ctx)) {
             return;
         }
+        if self.is_too_slow(ctx) {
+            ctx.metrics.slow.add(1);
+            return self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+        }
         self.last_tick = tick;
         ctx.metrics.packets_out.add(1);
         for packet in packets {
             self.push(ctx, packet.clone());
         }
-        self.check_backpressure(ctx);
     }
 
-    /// Closes a session whose client has not read for so long that too much waits.
-    fn check_backpressure(&mut self, ctx: &mut Context) {
+    /// True for a client that has not read for so long that nothing more should wait for it. Asked
+    /// before something is added: one message may be as large as it likes.
+    fn is_too_slow(&mut self, ctx: &mut Context) -> bool {
         let limit = self.config.max_backpressure();
-        if self.backlog() <= limit {
-            return;
-        }
-        if matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked) {
+        if self.backlog() > limit
+            && matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked)
+        {
             // It may only be that so much was sent in one tick.
             self.flush(ctx);
-            if self.backlog() <= limit {
-                return;
-            }
         }
-        ctx.metrics.slow.add(1);
-        self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+        self.backlog() > limit
     }
 
-    /// Bytes that wait for the client.
+    /// Bytes that wait for the client behind the packet that is next.
     fn backlog(&self) -> u64 {
-        match &self.transport {
-            Transport::WebSocket(ws) => ws.out.len() as u64,
-            Transport::Polling(_) => self.queued as u64,
+        let waiting = match &self.transport {
+            Transport::WebSocket(ws) => ws.out.len_behind_first(),
+            Transport::Polling(_) => {
+                self.queued.saturating_sub(self.queue.front().map_or(0, Packet::data_len))
+            }
             Transport::None => 0,
-        }
+        };
+        waiting as u64
     }
 
     /// Asks for one `drained` event when everything queued so far was written.

@@ -41,6 +41,11 @@ impl WriteQueue {
         self.bytes
     }
 
+    /// Bytes that wait behind the oldest frame.
+    pub fn len_behind_first(&self) -> usize {
+        self.bytes.saturating_sub(self.frames.front().map_or(0, Bytes::len))
+    }
+
     /// Length of the data in each frame that waits, oldest first, without the header of the frame
     /// and the type of the packet.
     pub fn data_lengths(&self) -> impl Iterator<Item = usize> + '_ {
