@@ -157,9 +157,12 @@ class Life {
     return true;
   }
 
-  /** By then one that says nothing must have been given up. */
+  /**
+   * By then one that says nothing must have been given up. After a stall of the event loop a client
+   * on polling has its time once more, and what further stalls last.
+   */
   get silenceMs() {
-    return this.timing.pingInterval + this.timing.pingTimeout + 5_000;
+    return this.timing.pingInterval + 3 * this.timing.pingTimeout + 5_000;
   }
 
   garble() {
