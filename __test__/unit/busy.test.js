@@ -28,8 +28,14 @@ function block(ms = 800) {
 function heartbeats(conn, count) {
   let heard = 0;
   return new Promise((resolve, reject) => {
-    conn.on("heartbeat", () => ++heard === count && resolve(heard));
-    conn.once("close", (reason) => reject(new Error(`lost: ${reason}`)));
+    const lost = (reason) => reject(new Error(`lost: ${reason}`));
+    conn.once("close", lost);
+    conn.on("heartbeat", () => {
+      if (++heard === count) {
+        conn.off("close", lost);
+        resolve(heard);
+      }
+    });
   });
 }
 
@@ -51,7 +57,6 @@ test("a client on polling outlives a busy thread", async (t) => {
     }
   })();
   await Promise.all([alive, answering]);
-  conn.removeAllListeners("close");
 });
 
 test("a thread that is busy now and then notices that a client on polling is gone", async (t) => {
@@ -89,5 +94,4 @@ test("a client on an encrypted WebSocket outlives a busy thread", async (t) => {
     }
   });
   await heartbeats(conn, 3);
-  conn.removeAllListeners("close");
 });
