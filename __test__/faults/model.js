@@ -290,6 +290,10 @@ const operations = {
   },
 
   async serverBreaks(world, peer) {
+    if (peer.socket.conn.transport.name !== peer.transport.final) {
+      // Cut off during its upgrade, a client of the reference may never learn of it.
+      return;
+    }
     const left = next(peer.client, "disconnect");
     peer.socket.conn.close(true);
     await left;

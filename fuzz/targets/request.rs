@@ -46,8 +46,9 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(head.ends_with(b"\r\n\r\n"));
     assert!(request.route < policy.routes.len());
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-    assert!(!text.contains("\r\ntransfer-encoding"), "chunked bodies are for Node's parser");
-    let lengths = text.matches("\r\ncontent-length").count();
+    let named = |name| text.lines().filter(|line| line.split(':').next() == Some(name)).count();
+    assert_eq!(named("transfer-encoding"), 0, "chunked bodies are for Node's parser");
+    let lengths = named("content-length");
     match request.kind {
         Kind::Post { .. } => assert_eq!(lengths, 1),
         _ => assert!(lengths <= 1),
