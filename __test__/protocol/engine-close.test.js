@@ -83,6 +83,15 @@ for (const [when, later] of Object.entries(LATER)) {
   }
 }
 
+test("io.close() does not take back what was emitted to a GET that waits", async (t) => {
+  const { client, server } = await pollingClient(t);
+  const poll = await client.hold();
+  server.io.emit("bye", 1);
+  server.io.close();
+  assert.equal(await poll.text(), '42["bye",1]');
+  assert.equal((await client.ending()).socket, "server shutting down");
+});
+
 test("conn.close() without a GET closes after the transport's close timeout", async (t) => {
   const { client } = await pollingClient(t);
   client.conn.transport.closeTimeout = 20;

@@ -440,7 +440,9 @@ impl Session {
                 ctx.timer(deadline, self.key, TimerKind::Close);
             }
             Transport::Polling(_) => {
-                if discard {
+                if !self.queue.is_empty() {
+                    // With a GET there, what was sent is as good as written: it is too late to drop.
+                    self.answer_poll(ctx);
                     self.queue.clear();
                 }
                 self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);

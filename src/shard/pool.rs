@@ -213,6 +213,7 @@ const SHARD_BITS: u32 = MAX_SHARDS.trailing_zeros();
 mod tests {
     use super::*;
     use crate::config::EngineConfig;
+    use crate::event::Extra;
     use crate::proto::engine::{PacketType, Revision};
     use crate::session::Identity;
     use crate::shard::{Barrier, Open, Start};
@@ -293,6 +294,20 @@ mod tests {
         poll(&pool, again, 9);
         let text = told(&pool, &port);
         assert!(text.contains("10,9,200"), "{text}");
+    }
+
+    #[test]
+    fn what_was_sent_to_a_get_leaves_before_a_close_that_drops_the_rest() {
+        for _ in 0..20 {
+            let (pool, port, sessions) = with_sessions(1);
+            poll(&pool, sessions[0], 7);
+            pool.send(0, Command::Close { key: sessions[0].key, discard: true });
+            let barrier = Arc::new(Barrier::default());
+            pool.send(0, Command::Flush(barrier.clone()));
+            assert!(barrier.wait(std::time::Duration::from_secs(10)), "the shard has not answered");
+            let (_, extras) = port.drain().into_parts();
+            assert!(matches!(&extras[..], [Extra::Text(text)] if text == "42[]"), "{extras:?}");
+        }
     }
 
     #[test]
