@@ -1,11 +1,14 @@
-//! One Engine.IO connection over whichever transport it uses now: handshake state, upgrade,
-//! heartbeat, closing. The Socket.IO side of what comes in is in `inbound`.
+//! One Engine.IO connection over whichever transport it uses now. Here is what both transports
+//! share; the requests of polling are in `requests`, the upgrade in `probe`, the Socket.IO side of
+//! what comes in in `inbound`.
 
 mod context;
+mod farewell;
 mod heartbeat;
 mod inbound;
 mod probe;
 mod rate;
+mod requests;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -14,14 +17,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::config::{self, EngineConfig};
-use crate::event::{Body, CloseReason, Response, STALL, is_listeners};
-use crate::proto::engine::{self, PacketType, Revision};
+use crate::event::{Body, CloseReason, STALL};
+use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, Message, OpCode};
 use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
 
 pub use context::{Context, PortId, Task, TimerKind};
+use farewell::{Farewell, leave};
 use inbound::{End, Inbound, Outbox};
-use probe::{Probe, ProbeStep};
+use probe::Probe;
 
 /// What a session is given at its start and keeps.
 #[derive(Debug)]
@@ -78,18 +82,6 @@ enum State {
     /// Closing, but the close packet waits for a GET.
     Closing,
     Closed,
-}
-
-/// How the stream of a WebSocket is left.
-enum Farewell {
-    /// Send a close frame and wait for the peer's.
-    CloseFrame(Option<u16>),
-    /// The same with a payload that JavaScript has chosen.
-    Words(Vec<u8>),
-    /// Answer the peer's close frame.
-    Reply(Option<u16>),
-    /// The stream is broken already.
-    Drop,
 }
 
 impl Session {
@@ -171,28 +163,6 @@ impl Session {
         if watched {
             self.leave_requests(ctx);
         }
-    }
-
-    /// Leaves requests of polling to JavaScript from now on: the GET that it has not seen is
-    /// answered, and the client's next one goes there.
-    pub fn leave_requests(&mut self, ctx: &mut Context) {
-        self.leaves_requests = true;
-        if matches!(&self.transport, Transport::Polling(Polling { pending: Some(request), .. })
-                if is_listeners(*request))
-        {
-            self.send_noop(ctx);
-        }
-    }
-
-    /// True while requests that the listener has read can be served: on polling, and nobody in
-    /// JavaScript wants to see them.
-    pub fn takes_requests(&self) -> bool {
-        matches!(self.transport, Transport::Polling(_)) && !self.leaves_requests
-    }
-
-    /// True while a WebSocket may probe.
-    pub fn takes_probe(&self) -> bool {
-        self.state == State::Open && self.probe.is_none() && self.takes_requests()
     }
 
     /// Bytes a message may have.
@@ -306,122 +276,6 @@ impl Session {
         }
     }
 
-    /// A GET: wait for packets, or take what is queued.
-    pub fn on_poll(&mut self, ctx: &mut Context, request: u32) {
-        let Transport::Polling(polling) = &mut self.transport else {
-            return self.respond(ctx, request, 400, Body::Refused(TRANSPORT_MISMATCH));
-        };
-        if polling.pending.is_some() {
-            self.respond(ctx, request, 400, Body::Empty);
-            return self.end(
-                ctx,
-                CloseReason::TransportError,
-                Some("overlap from client"),
-                Farewell::Drop,
-            );
-        }
-        polling.pending = Some(request);
-        if self.state == State::Closing {
-            if !self.queue.is_empty() {
-                // The close packet gets a payload of its own, for the reason given in `close`.
-                return self.answer_poll(ctx);
-            }
-            self.queue.push_back(Packet::bare(PacketType::Noop));
-            self.queue.push_back(Packet::bare(PacketType::Close));
-            self.answer_poll(ctx);
-            return self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
-        }
-        if !self.queue.is_empty() {
-            // What waits leaves before what is sent from now on: the open packet alone, for one.
-            self.answer_poll(ctx);
-        }
-        self.mark_dirty(ctx);
-    }
-
-    /// A POST whose body arrived whole.
-    pub fn on_post(&mut self, ctx: &mut Context, request: u32, body: Vec<u8>, binary: bool) {
-        let Transport::Polling(polling) = &self.transport else {
-            return self.respond(ctx, request, 400, Body::Refused(TRANSPORT_MISMATCH));
-        };
-        let is_jsonp = polling.jsonp.is_some();
-        ctx.metrics.bytes_in.add(body.len() as u64);
-        ctx.events(self.inbound.port).end_chunk();
-        let open = self.state == State::Open;
-        if open {
-            let revision = self.inbound.revision;
-            let inbound = &mut self.inbound;
-            let queue = &mut self.queue;
-            let mut closed_by_peer = false;
-            let mut packets = 0;
-            let on_packet = |packet: engine::Packet<'_>| {
-                if packet.kind == PacketType::Close {
-                    closed_by_peer = true;
-                    return ControlFlow::Break(());
-                }
-                packets += 1;
-                if packets > config::MAX_PAYLOAD_PACKETS {
-                    return inbound.finish(CloseReason::LimitExceeded, Some(TOO_MANY_PACKETS));
-                }
-                inbound.on_packet(ctx, queue, packet)
-            };
-            let decoded = if binary {
-                engine::decode_payload(engine::Body::Binary(&body), revision, on_packet)
-            } else {
-                let text = String::from_utf8_lossy(&body);
-                match is_jsonp.then(|| engine::jsonp_unwrap(&text)) {
-                    None => engine::decode_payload(engine::Body::Text(&text), revision, on_packet),
-                    Some(Some(inner)) => {
-                        engine::decode_payload(engine::Body::Text(&inner), revision, on_packet)
-                    }
-                    Some(None) => Ok(()),
-                }
-            };
-            if decoded.is_err() {
-                self.end(ctx, CloseReason::ParseError, None, Farewell::Drop);
-            } else if closed_by_peer {
-                self.queue.clear();
-                self.queue.push_back(Packet::bare(PacketType::Noop));
-                self.answer_poll(ctx);
-                self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
-            } else {
-                if !self.queue.is_empty() {
-                    self.mark_dirty(ctx);
-                }
-                self.settle(ctx);
-            }
-        }
-        self.respond(ctx, request, 200, Body::Ok);
-    }
-
-    /// The client aborted the GET that waits.
-    pub fn on_poll_aborted(&mut self, ctx: &mut Context, request: u32) {
-        if let Transport::Polling(polling) = &mut self.transport
-            && polling.pending == Some(request)
-        {
-            polling.pending = None;
-            let why = Some("poll connection closed prematurely");
-            self.end(ctx, CloseReason::TransportError, why, Farewell::Drop);
-        }
-    }
-
-    /// A WebSocket that asks to become this session's transport.
-    pub fn on_probe(&mut self, ctx: &mut Context, mut ws: WebSocket, response: String) {
-        ws.out.push(response.into());
-        let (port, handle) = (self.inbound.port, self.inbound.handle);
-        let takes = self.state == State::Open
-            && self.probe.is_none()
-            && matches!(self.transport, Transport::Polling(_));
-        if !takes {
-            // Two upgrade requests crossed, or the session has moved on meanwhile.
-            ctx.events(port).probe_failed(handle, ws.link);
-            return leave(ctx, port, handle, ws, Farewell::CloseFrame(None));
-        }
-        let deadline = ctx.now + self.config.upgrade_timeout();
-        self.probe = Some(Box::new(Probe::new(ws, deadline)));
-        ctx.timer(deadline, self.key, TimerKind::Probe);
-        self.mark_dirty(ctx);
-    }
-
     /// Closes: what is queued is still sent unless `discard`.
     pub fn close(&mut self, ctx: &mut Context, discard: bool) {
         if self.state != State::Open && !(discard && self.state == State::Closing) {
@@ -524,11 +378,6 @@ impl Session {
         }
     }
 
-    /// True while a GET waits for something to be written.
-    pub fn is_polled(&self) -> bool {
-        matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some())
-    }
-
     /// A timer of this session is due.
     pub fn on_timer(&mut self, ctx: &mut Context, kind: TimerKind, due: Instant) {
         match kind {
@@ -596,117 +445,6 @@ impl Session {
                 done
             }
             None => true,
-        }
-    }
-
-    fn on_probe_bytes(&mut self, ctx: &mut Context, link: u32, bytes: &mut [u8]) -> bool {
-        let Some(probe) = self.probe.as_deref_mut().filter(|probe| probe.ws.link == link) else {
-            return false;
-        };
-        let Probe { ws, step, .. } = probe;
-        let WebSocket { decoder, deflate, out, .. } = ws;
-        let inbound = &mut self.inbound;
-        let mut close = None;
-        let mut failed = false;
-        let mut fault = None;
-        let was = *step;
-        let fed = decoder.feed(bytes, |message| {
-            let message = match ctx.codec.decode(message, deflate.as_deref_mut()) {
-                Ok(message) => message,
-                Err(error) => {
-                    fault = Some(error);
-                    return ControlFlow::Break(());
-                }
-            };
-            if *step == ProbeStep::Upgraded {
-                return on_frame(inbound, ctx, out, &mut close, message);
-            }
-            match step.advance(&message, out) {
-                ControlFlow::Continue(()) => {
-                    if *step == ProbeStep::Upgraded {
-                        inbound.on_upgraded(ctx);
-                    }
-                    ControlFlow::Continue(())
-                }
-                ControlFlow::Break(()) => {
-                    failed = true;
-                    ControlFlow::Break(())
-                }
-            }
-        });
-        let fed = fault.map_or(fed, Err);
-        let now = *step;
-        if was == ProbeStep::Waiting && now != ProbeStep::Waiting && !failed {
-            ctx.events(self.inbound.port).upgrading(self.inbound.handle, link);
-            self.mark_dirty(ctx);
-        }
-        if now == ProbeStep::Upgraded {
-            self.complete_upgrade(ctx);
-            if let Err(error) = fed {
-                let farewell = Farewell::CloseFrame(Some(error.close_code()));
-                let text = error.message();
-                self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
-            } else if let Some(code) = close {
-                self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
-            } else {
-                self.settle(ctx);
-            }
-            return self.state != State::Closed;
-        }
-        if failed || fed.is_err() {
-            let code = fed.err().map(|error| error.close_code());
-            self.drop_probe(ctx, Farewell::CloseFrame(code));
-            return false;
-        }
-        if was != now {
-            // The answer to the probe is on its way first; then the GET that the client waits for
-            // before it switches is answered at once.
-            self.flush(ctx);
-            self.send_noop(ctx);
-            let next = ctx.now + config::FIRST_NOOP_INTERVAL;
-            ctx.timer(next, self.key, TimerKind::Noop);
-        } else {
-            self.mark_dirty(ctx);
-        }
-        true
-    }
-
-    fn complete_upgrade(&mut self, ctx: &mut Context) {
-        let Some(probe) = self.probe.take() else { return };
-        let mut ws = probe.ws;
-        if let Transport::Polling(polling) = &mut self.transport
-            && let Some(request) = polling.pending.take()
-        {
-            let body = polling.encode(&[Packet::bare(PacketType::Close)], self.inbound.revision);
-            self.respond(ctx, request, 200, body);
-        }
-        for packet in self.queue.drain(..) {
-            ws.put(&mut ctx.codec, packet, self.inbound.revision);
-        }
-        self.transport = Transport::WebSocket(ws);
-        self.queued = 0;
-        ctx.metrics.pollings.sub(1);
-        ctx.metrics.websockets.add(1);
-        if self.state == State::Closing {
-            // The close waited for a GET that will not come any more.
-            return self.end(ctx, CloseReason::ForcedClose, None, Farewell::CloseFrame(None));
-        }
-        self.mark_dirty(ctx);
-    }
-
-    fn on_noop_timer(&mut self, ctx: &mut Context) {
-        if self.probe.as_ref().is_some_and(|probe| probe.step == ProbeStep::Answered) {
-            self.send_noop(ctx);
-            ctx.timer(ctx.now + config::NOOP_INTERVAL, self.key, TimerKind::Noop);
-        }
-    }
-
-    fn send_noop(&mut self, ctx: &mut Context) {
-        if matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some()) {
-            if self.queue.is_empty() {
-                self.queue.push_back(Packet::bare(PacketType::Noop));
-            }
-            self.answer_poll(ctx);
         }
     }
 
@@ -798,36 +536,6 @@ impl Session {
             Transport::Polling(_) => ctx.metrics.pollings.sub(1),
             Transport::None => {}
         }
-    }
-
-    fn drop_probe(&mut self, ctx: &mut Context, farewell: Farewell) {
-        if let Some(probe) = self.probe.take() {
-            let (port, handle) = (self.inbound.port, self.inbound.handle);
-            ctx.events(port).probe_failed(handle, probe.ws.link);
-            leave(ctx, port, handle, probe.ws, farewell);
-        }
-    }
-
-    fn answer_poll(&mut self, ctx: &mut Context) {
-        if let Transport::Polling(polling) = &mut self.transport
-            && let Some(request) = polling.pending.take()
-        {
-            let body = polling.encode(self.queue.make_contiguous(), self.inbound.revision);
-            self.queue.clear();
-            self.queued = 0;
-            self.respond(ctx, request, 200, body);
-        }
-    }
-
-    fn respond(&self, ctx: &mut Context, request: u32, status: u16, body: Body) {
-        if is_listeners(request) {
-            if let Some(reply) = ctx.replies.remove(&request) {
-                // A connection that is gone needs no answer.
-                let _ = reply.send(Response { status, body });
-            }
-            return;
-        }
-        ctx.events(self.inbound.port).response(self.inbound.handle, request, status, body);
     }
 
     fn is_idle(&mut self, ctx: &mut Context) -> bool {
@@ -939,54 +647,9 @@ fn flush_ws(
     Ok(state)
 }
 
-/// Parts with a WebSocket: what is queued is still written, then the close handshake.
-fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewell: Farewell) {
-    // Nothing is inflated any more.
-    ws.deflate = None;
-    let wait = match farewell {
-        Farewell::Drop => {
-            ws.out.clear();
-            false
-        }
-        // Were the stream closed with bytes behind the peer's close frame unread, the reset would
-        // overtake our answer: it is half-closed, too.
-        Farewell::Reply(code) => {
-            ws.out.push(close_frame(code));
-            true
-        }
-        Farewell::CloseFrame(code) => {
-            ws.out.push(close_frame(code));
-            true
-        }
-        Farewell::Words(payload) => {
-            ws.out.push(frame::encode_frame(OpCode::Close, &payload));
-            true
-        }
-    };
-    if let Stream::Bridge(_) = &ws.stream {
-        if !ws.out.is_empty() {
-            let rest = ws.out.take_all();
-            ctx.events(port).bridge_write(handle, ws.link, rest);
-        }
-        return ctx.events(port).bridge_end(handle, ws.link);
-    }
-    ctx.tasks.push(Task::Linger { port, handle, ws, wait });
-}
-
-fn close_frame(code: Option<u16>) -> bytes::Bytes {
-    match code {
-        Some(code) => frame::encode_frame(OpCode::Close, &code.to_be_bytes()),
-        None => frame::encode_frame(OpCode::Close, &[]),
-    }
-}
-
 /// What a session says that was closed for not reading.
 const TOO_SLOW: &str = "backpressure limit exceeded";
-/// What a session says that was closed for one payload.
-const TOO_MANY_PACKETS: &str = "too many packets in a payload";
 /// Close code of RFC 6455, section 7.4.1.
 const POLICY_VIOLATION: u16 = 1008;
 /// What a session says that a panic has ended.
 const INTERNAL_ERROR: &str = "internal error";
-/// Engine.IO error code "Bad request", for a poll that reached a session on WebSocket.
-const TRANSPORT_MISMATCH: u8 = 3;

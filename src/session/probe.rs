@@ -1,12 +1,18 @@
-//! The WebSocket that asks to take over from polling, until it does or fails.
+//! The upgrade: the WebSocket that asks to take over from polling, until it does or fails.
 
 use std::ops::ControlFlow;
 
 use tokio::time::Instant;
 
+use crate::config;
+use crate::event::CloseReason;
 use crate::proto::engine::PacketType;
 use crate::proto::frame::{self, Message, OpCode};
 use crate::transport::{Packet, WebSocket, WriteQueue};
+
+use super::context::{Context, TimerKind};
+use super::farewell::{Farewell, leave};
+use super::{Session, State, Transport, on_frame};
 
 /// A probe under way. `deadline` is fixed when it starts.
 #[derive(Debug)]
@@ -60,5 +66,154 @@ impl ProbeStep {
             Message::Binary { .. } | Message::Close { .. } => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Session {
+    /// True while a WebSocket may probe.
+    pub fn takes_probe(&self) -> bool {
+        self.state == State::Open && self.probe.is_none() && self.takes_requests()
+    }
+
+    /// A WebSocket that asks to become this session's transport.
+    pub fn on_probe(&mut self, ctx: &mut Context, mut ws: WebSocket, response: String) {
+        ws.out.push(response.into());
+        let (port, handle) = (self.inbound.port, self.inbound.handle);
+        let takes = self.state == State::Open
+            && self.probe.is_none()
+            && matches!(self.transport, Transport::Polling(_));
+        if !takes {
+            // Two upgrade requests crossed, or the session has moved on meanwhile.
+            ctx.events(port).probe_failed(handle, ws.link);
+            return leave(ctx, port, handle, ws, Farewell::CloseFrame(None));
+        }
+        let deadline = ctx.now + self.config.upgrade_timeout();
+        self.probe = Some(Box::new(Probe::new(ws, deadline)));
+        ctx.timer(deadline, self.key, TimerKind::Probe);
+        self.mark_dirty(ctx);
+    }
+
+    pub(super) fn on_probe_bytes(
+        &mut self,
+        ctx: &mut Context,
+        link: u32,
+        bytes: &mut [u8],
+    ) -> bool {
+        let Some(probe) = self.probe.as_deref_mut().filter(|probe| probe.ws.link == link) else {
+            return false;
+        };
+        let Probe { ws, step, .. } = probe;
+        let WebSocket { decoder, deflate, out, .. } = ws;
+        let inbound = &mut self.inbound;
+        let mut close = None;
+        let mut failed = false;
+        let mut fault = None;
+        let was = *step;
+        let fed = decoder.feed(bytes, |message| {
+            let message = match ctx.codec.decode(message, deflate.as_deref_mut()) {
+                Ok(message) => message,
+                Err(error) => {
+                    fault = Some(error);
+                    return ControlFlow::Break(());
+                }
+            };
+            if *step == ProbeStep::Upgraded {
+                return on_frame(inbound, ctx, out, &mut close, message);
+            }
+            match step.advance(&message, out) {
+                ControlFlow::Continue(()) => {
+                    if *step == ProbeStep::Upgraded {
+                        inbound.on_upgraded(ctx);
+                    }
+                    ControlFlow::Continue(())
+                }
+                ControlFlow::Break(()) => {
+                    failed = true;
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        let fed = fault.map_or(fed, Err);
+        let now = *step;
+        if was == ProbeStep::Waiting && now != ProbeStep::Waiting && !failed {
+            ctx.events(self.inbound.port).upgrading(self.inbound.handle, link);
+            self.mark_dirty(ctx);
+        }
+        if now == ProbeStep::Upgraded {
+            self.complete_upgrade(ctx);
+            if let Err(error) = fed {
+                let farewell = Farewell::CloseFrame(Some(error.close_code()));
+                let text = error.message();
+                self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
+            } else if let Some(code) = close {
+                self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
+            } else {
+                self.settle(ctx);
+            }
+            return self.state != State::Closed;
+        }
+        if failed || fed.is_err() {
+            let code = fed.err().map(|error| error.close_code());
+            self.drop_probe(ctx, Farewell::CloseFrame(code));
+            return false;
+        }
+        if was != now {
+            // The answer to the probe is on its way first; then the GET that the client waits for
+            // before it switches is answered at once.
+            self.flush(ctx);
+            self.send_noop(ctx);
+            let next = ctx.now + config::FIRST_NOOP_INTERVAL;
+            ctx.timer(next, self.key, TimerKind::Noop);
+        } else {
+            self.mark_dirty(ctx);
+        }
+        true
+    }
+
+    pub(super) fn complete_upgrade(&mut self, ctx: &mut Context) {
+        let Some(probe) = self.probe.take() else { return };
+        let mut ws = probe.ws;
+        if let Transport::Polling(polling) = &mut self.transport
+            && let Some(request) = polling.pending.take()
+        {
+            let body = polling.encode(&[Packet::bare(PacketType::Close)], self.inbound.revision);
+            self.respond(ctx, request, 200, body);
+        }
+        for packet in self.queue.drain(..) {
+            ws.put(&mut ctx.codec, packet, self.inbound.revision);
+        }
+        self.transport = Transport::WebSocket(ws);
+        self.queued = 0;
+        ctx.metrics.pollings.sub(1);
+        ctx.metrics.websockets.add(1);
+        if self.state == State::Closing {
+            // The close waited for a GET that will not come any more.
+            return self.end(ctx, CloseReason::ForcedClose, None, Farewell::CloseFrame(None));
+        }
+        self.mark_dirty(ctx);
+    }
+
+    pub(super) fn on_noop_timer(&mut self, ctx: &mut Context) {
+        if self.probe.as_ref().is_some_and(|probe| probe.step == ProbeStep::Answered) {
+            self.send_noop(ctx);
+            ctx.timer(ctx.now + config::NOOP_INTERVAL, self.key, TimerKind::Noop);
+        }
+    }
+
+    pub(super) fn send_noop(&mut self, ctx: &mut Context) {
+        if matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some()) {
+            if self.queue.is_empty() {
+                self.queue.push_back(Packet::bare(PacketType::Noop));
+            }
+            self.answer_poll(ctx);
+        }
+    }
+
+    pub(super) fn drop_probe(&mut self, ctx: &mut Context, farewell: Farewell) {
+        if let Some(probe) = self.probe.take() {
+            let (port, handle) = (self.inbound.port, self.inbound.handle);
+            ctx.events(port).probe_failed(handle, probe.ws.link);
+            leave(ctx, port, handle, probe.ws, farewell);
+        }
     }
 }

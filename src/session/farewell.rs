@@ -1,0 +1,59 @@
+//! How a session parts with a stream.
+
+use crate::proto::frame::{self, OpCode};
+use crate::transport::{Stream, WebSocket};
+
+use super::context::{Context, PortId, Task};
+
+/// How the stream of a WebSocket is left.
+pub enum Farewell {
+    /// Send a close frame and wait for the peer's.
+    CloseFrame(Option<u16>),
+    /// The same with a payload that JavaScript has chosen.
+    Words(Vec<u8>),
+    /// Answer the peer's close frame.
+    Reply(Option<u16>),
+    /// The stream is broken already.
+    Drop,
+}
+
+/// Parts with a WebSocket: what is queued is still written, then the close handshake.
+pub fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewell: Farewell) {
+    // Nothing is inflated any more.
+    ws.deflate = None;
+    let wait = match farewell {
+        Farewell::Drop => {
+            ws.out.clear();
+            false
+        }
+        // Were the stream closed with bytes behind the peer's close frame unread, the reset would
+        // overtake our answer: it is half-closed, too.
+        Farewell::Reply(code) => {
+            ws.out.push(close_frame(code));
+            true
+        }
+        Farewell::CloseFrame(code) => {
+            ws.out.push(close_frame(code));
+            true
+        }
+        Farewell::Words(payload) => {
+            ws.out.push(frame::encode_frame(OpCode::Close, &payload));
+            true
+        }
+    };
+    if let Stream::Bridge(_) = &ws.stream {
+        if !ws.out.is_empty() {
+            let rest = ws.out.take_all();
+            ctx.events(port).bridge_write(handle, ws.link, rest);
+        }
+        return ctx.events(port).bridge_end(handle, ws.link);
+    }
+    ctx.tasks.push(Task::Linger { port, handle, ws, wait });
+}
+
+fn close_frame(code: Option<u16>) -> bytes::Bytes {
+    match code {
+        Some(code) => frame::encode_frame(OpCode::Close, &code.to_be_bytes()),
+        None => frame::encode_frame(OpCode::Close, &[]),
+    }
+}
