@@ -10,7 +10,9 @@ const path = require("path");
 const { parseArgs } = require("util");
 const { root } = require("./run-step");
 
-const TARGETS = ["websocket", "payload", "packet", "deflate", "request", "cluster"];
+const TARGETS = ["websocket", "payload", "packet", "deflate", "request", "session", "cluster"];
+/** Names that libFuzzer gives to inputs that show a fault. */
+const FAULT = /^(crash|timeout|oom)-/;
 /** What tells libFuzzer where an input has led. */
 const COVERAGE = [
   "-Cpasses=sancov-module",
@@ -69,19 +71,22 @@ function run(name) {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), `fuzz-${name}-`));
   const found = values.keep === undefined ? scratch : path.join(values.keep, name);
   fs.mkdirSync(found, { recursive: true });
-  const crashes = `${scratch}${path.sep}crash-`;
   try {
     const { status, stderr } = spawnSync(
       path.join(root, "fuzz", "target", triple, "release", name),
       [
         ...[found, path.join(root, "fuzz", "corpus", name)],
         ...[`-max_total_time=${seconds}`, "-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"],
-        ...[`-artifact_prefix=${crashes}`, "-print_final_stats=1"],
+        ...[`-artifact_prefix=${scratch}${path.sep}`, "-print_final_stats=1"],
       ],
       { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 },
     );
     if (status !== 0) {
       console.error(stderr.split("\n").slice(-60).join("\n"));
+      // libFuzzer itself prints short inputs only, and who reads the log of a CI run has no files.
+      for (const file of fs.readdirSync(scratch).filter((file) => FAULT.test(file))) {
+        console.error(`${file}: ${fs.readFileSync(path.join(scratch, file), "base64")}`);
+      }
       console.error(`fuzz: ${name} has failed; the input above, in base64, is its regression test`);
       process.exit(1);
     }
