@@ -4,35 +4,13 @@
 
 #![no_main]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ferrio::config::EngineConfig;
-use ferrio::server::{Cors, Kind, Look, Policy, Route, look};
-use ferrio::shard::Registry;
+use ferrio::server::{Kind, Look, Policy, Route, look};
 use libfuzzer_sys::fuzz_target;
 
-fn route(path: &str) -> Route {
-    Route {
-        engine: 0,
-        path: path.into(),
-        config: Arc::new(EngineConfig::new()),
-        shards: 1,
-        registry: Arc::new(Registry::default()),
-        websocket: true,
-        polling: true,
-        deflate: false,
-        upgrade: true,
-        websocket_open: String::new(),
-        polling_open: String::new(),
-        cors: Cors::default(),
-        cookie: None,
-        compression: None,
-    }
-}
-
 fuzz_target!(|bytes: &[u8]| {
-    let routes = vec![route("/socket.io/"), route("/a")];
+    let routes = vec![Route::open_to_all("/socket.io/"), Route::open_to_all("/a")];
     let policy = Policy { routes, keep_alive: Duration::from_secs(5) };
     let whole = look(bytes, &policy);
     for len in 0..bytes.len().min(512) {

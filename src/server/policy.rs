@@ -51,6 +51,29 @@ pub struct Route {
     pub compression: Option<Compression>,
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl Route {
+    /// A route on which everything is served natively, for tests.
+    pub fn open_to_all(path: &str) -> Self {
+        Self {
+            engine: 0,
+            path: path.into(),
+            config: Arc::new(EngineConfig::new()),
+            shards: 1,
+            registry: Arc::new(Registry::default()),
+            websocket: true,
+            polling: true,
+            deflate: false,
+            upgrade: true,
+            websocket_open: String::new(),
+            polling_open: String::new(),
+            cors: Cors::default(),
+            cookie: None,
+            compression: None,
+        }
+    }
+}
+
 /// How polling answers are compressed.
 #[derive(Debug, Clone, Copy)]
 pub struct Compression {

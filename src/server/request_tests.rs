@@ -1,32 +1,8 @@
 use super::*;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::EngineConfig;
-use crate::server::Cors;
-use crate::shard::Registry;
-
-fn route(path: &str) -> Route {
-    Route {
-        engine: 0,
-        path: path.into(),
-        config: Arc::new(EngineConfig::new()),
-        shards: 1,
-        registry: Arc::new(Registry::default()),
-        websocket: true,
-        polling: true,
-        deflate: false,
-        upgrade: true,
-        websocket_open: String::new(),
-        polling_open: String::new(),
-        cors: Cors::default(),
-        cookie: None,
-        compression: None,
-    }
-}
-
 fn policy() -> Policy {
-    Policy { routes: vec![route("/socket.io/")], keep_alive: Duration::from_secs(5) }
+    Policy { routes: vec![Route::open_to_all("/socket.io/")], keep_alive: Duration::from_secs(5) }
 }
 
 fn get(query: &str, headers: &str) -> String {
@@ -136,7 +112,10 @@ fn a_post_that_is_too_long_or_of_unknown_length_is_not_ours() {
 
 #[test]
 fn paths_that_begin_alike_leave_the_choice_to_node() {
-    let policy = Policy { routes: vec![route("/"), route("/socket.io/")], ..Policy::default() };
+    let policy = Policy {
+        routes: vec![Route::open_to_all("/"), Route::open_to_all("/socket.io/")],
+        ..Policy::default()
+    };
     let request = get("EIO=4&transport=polling", "");
     assert_eq!(look(request.as_bytes(), &policy), Look::Foreign);
 }
