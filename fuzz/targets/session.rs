@@ -49,8 +49,9 @@ enum Step<'a> {
     PollAborted,
     Post(bool, &'a [u8]),
     PostWords(Vec<Word>),
-    Connect(u8, bool),
-    Disconnect(u8),
+    Attachment(bool),
+    Connect(bool),
+    Disconnect(bool),
     Send {
         text: &'a str,
         attachment: Option<&'a [u8]>,
@@ -254,11 +255,12 @@ impl Bench {
                 let body = body.trim_end_matches('\x1e').as_bytes().to_vec();
                 self.session.on_post(&mut self.ctx, request, body, false);
             }
-            Step::Connect(ordinal, is_chat) => {
+            Step::Attachment(latest) => self.bytes(*latest, frame(0x82, &[4, 0xff])),
+            Step::Connect(is_chat) => {
                 let name = if *is_chat { "/chat" } else { "/" };
-                self.session.inbound().connect((*ordinal).into(), name.into());
+                self.session.inbound().connect((*is_chat).into(), name.into());
             }
-            Step::Disconnect(ordinal) => self.session.inbound().disconnect((*ordinal).into()),
+            Step::Disconnect(is_chat) => self.session.inbound().disconnect((*is_chat).into()),
             Step::Send { text, attachment, volatile, tick, compress } => {
                 // JSON has no separator of revision 4 in it: it is written as an escape.
                 let text = text.replace('\x1e', "");
