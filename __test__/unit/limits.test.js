@@ -12,6 +12,7 @@ const { test } = require("../support/scenario");
 const { serveOwn } = require("../support/own-app");
 const { collect, next, settle, until } = require("../support/events");
 const { openPolling, request } = require("../support/request");
+const { Wire, readResponse, requestBytes, upgradeHeaders } = require("../protocol/wire");
 
 /** A client that completes its handshake, joins the main namespace and then stops reading. */
 async function deafClient(t, app) {
@@ -192,7 +193,10 @@ test("further namespaces than maxNamespaces are refused, those that are left mak
   await next(first, "connect");
   const second = join("/n2");
   assert.equal((await next(second, "connect_error"))[0].message, "Too many namespaces");
+  const [inFirst] = app.io.of("/n1").sockets.values();
+  const left = next(inFirst, "disconnect");
   first.disconnect();
+  await left;
   await next(second.connect(), "connect");
   assert.ok(client.connected);
 });
@@ -225,6 +229,34 @@ test("handshakes that wait for the application are counted, and one too many is 
   waiting[0](null, true);
   assert.equal((await polling).response.status, 200);
   const { client } = await settled(app, waiting);
+  assert.ok(client.connected);
+});
+
+test("the native listener refuses handshakes that a busy thread has not heard of", async (t) => {
+  if (process.platform !== "linux") {
+    return;
+  }
+  const app = await serveOwn(t, { acceptor: "native", maxHandshakes: 2 });
+  const wires = await Promise.all(Array.from({ length: 6 }, () => Wire.open(app.port)));
+  for (const wire of wires) {
+    t.after(() => wire.destroy());
+  }
+  const opened = collect(app.io.engine, "connection", 2);
+  const path = "/socket.io/?EIO=4&transport=websocket";
+  for (const wire of wires) {
+    wire.write(requestBytes({ path, headers: upgradeHeaders() }));
+  }
+  // The listener has all of them before this thread hears of the first.
+  const end = Date.now() + 500;
+  while (Date.now() < end);
+  const answers = await Promise.all(wires.map((wire) => readResponse(wire)));
+  const statuses = answers.map(({ status }) => status).sort();
+  assert.deepEqual(statuses, [101, 101, 503, 503, 503, 503]);
+  for (const { headers } of answers.filter(({ status }) => status === 503)) {
+    assert.equal(headers["retry-after"], "1");
+  }
+  await opened;
+  const { client } = await app.connect();
   assert.ok(client.connected);
 });
 
