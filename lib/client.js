@@ -86,26 +86,12 @@ class Client {
 
   /** Connects the client to a namespace, which a parent namespace may have to create. */
   connect(name, auth = {}) {
-    if (this.nsps.size + this[kJoining] >= limitsOf(this.server).maxNamespaces) {
-      debug("connection to namespace %s is one too many", name);
-      refuse(this, name, "Too many namespaces");
-      return;
+    if (isFull(this)) {
+      // One that was left in the same read is left a tick later.
+      process.nextTick(joinOrRefuse, this, name, auth);
+    } else {
+      join(this, name, auth);
     }
-    if (this.server._nsps.has(name)) {
-      debug("connecting to namespace %s", name);
-      this.doConnect(name, auth);
-      return;
-    }
-    this[kJoining]++;
-    this.server._checkNamespace(name, auth, (nsp) => {
-      endJoin(this);
-      if (nsp) {
-        this.doConnect(name, auth);
-        return;
-      }
-      debug("connection to namespace %s was denied", name);
-      refuse(this, name, "Invalid namespace");
-    });
   }
 
   /** Connects the client to a namespace that exists. */
@@ -313,6 +299,37 @@ function packetOf(socket, { isAck, id, args, attachments }) {
     packet.data = native.reconstruct(args, attachments);
   }
   return packet;
+}
+
+function isFull(client) {
+  return client.nsps.size + client[kJoining] >= limitsOf(client.server).maxNamespaces;
+}
+
+function joinOrRefuse(client, name, auth) {
+  if (isFull(client)) {
+    debug("connection to namespace %s is one too many", name);
+    refuse(client, name, "Too many namespaces");
+  } else {
+    join(client, name, auth);
+  }
+}
+
+function join(client, name, auth) {
+  if (client.server._nsps.has(name)) {
+    debug("connecting to namespace %s", name);
+    client.doConnect(name, auth);
+    return;
+  }
+  client[kJoining]++;
+  client.server._checkNamespace(name, auth, (nsp) => {
+    endJoin(client);
+    if (nsp) {
+      client.doConnect(name, auth);
+      return;
+    }
+    debug("connection to namespace %s was denied", name);
+    refuse(client, name, "Invalid namespace");
+  });
 }
 
 function refuse(client, name, message) {

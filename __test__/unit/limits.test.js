@@ -201,6 +201,18 @@ test("further namespaces than maxNamespaces are refused, those that are left mak
   assert.ok(client.connected);
 });
 
+test("a namespace that is left makes room for one that is joined in the same payload", async (t) => {
+  const app = await serveOwn(t, { maxNamespaces: 1 });
+  app.io.of("/other");
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const { open } = await openPolling(url);
+  const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  await request(session, { method: "POST", body: "40" });
+  assert.match((await request(session)).text, /^40{"sid"/);
+  await request(session, { method: "POST", body: "41\x1e40/other," });
+  assert.match((await request(session)).text, /^40\/other,{"sid"/);
+});
+
 test("handshakes that wait for the application are counted, and one too many is told so", async (t) => {
   const waiting = [];
   const app = await serveOwn(t, {
