@@ -8,17 +8,25 @@ const http = require("node:http");
 const net = require("node:net");
 const { Server } = require("../..");
 const { metrics } = require("../../lib/metrics");
+const { atEnd } = require("../support/cleanup");
 const { test } = require("../support/scenario");
 const { serveOwn } = require("../support/own-app");
 const { collect, next, settle, until } = require("../support/events");
 const { openPolling, request } = require("../support/request");
-const { Wire, readResponse, requestBytes, upgradeHeaders } = require("../protocol/wire");
+const {
+  OPCODE,
+  Wire,
+  frame,
+  readResponse,
+  requestBytes,
+  upgradeHeaders,
+} = require("../protocol/wire");
 
 /** A client that completes its handshake, joins the main namespace and then stops reading. */
 async function deafClient(t, app) {
   const { port } = app.io.httpServer.address();
   const stream = net.connect(port, "127.0.0.1");
-  t.after(() => stream.destroy());
+  atEnd(t, () => stream.destroy());
   stream.write(
     "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n" +
       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -76,6 +84,41 @@ test("one message may be larger than maxBackpressure while no poll waits for it"
   await request(session);
   socket.emit("big", "x".repeat(200_000));
   assert.match((await request(session)).text, /^42\["big","x{200000}"\]$/);
+});
+
+test("what a client sends while the thread is busy waits with the client, and none is lost", async (t) => {
+  const app = await serveOwn(t, {});
+  const wire = await Wire.open(app.port);
+  t.after(() => wire.destroy());
+  const connection = next(app.io, "connection");
+  const path = "/socket.io/?EIO=4&transport=websocket";
+  wire.write(requestBytes({ path, headers: upgradeHeaders() }));
+  await readResponse(wire);
+  wire.write(frame(OPCODE.text, "40"));
+  const [socket] = await connection;
+  let heard = 0;
+  socket.on("much", () => heard++);
+  const event = frame(OPCODE.text, `42["much","${"x".repeat(1000)}"]`);
+  const count = 8000;
+  wire.write(Buffer.concat(Array(count).fill(event)));
+  const end = Date.now() + 500;
+  while (Date.now() < end);
+  const { queuedBytes } = metrics().javascript;
+  assert.ok(queuedBytes > 0, "something waits");
+  assert.ok(queuedBytes < 500_000, `${queuedBytes} bytes wait`);
+  await until(() => heard === count, "all events came");
+});
+
+test("a connection tells how much waits for it", async (t) => {
+  const app = await serveOwn(t, {});
+  const deaf = await deafClient(t, app);
+  const { conn } = deaf;
+  assert.equal(conn.transport.socket.bufferedAmount, 0);
+  for (let i = 0; i < 100; i++) {
+    deaf.emit("b", Buffer.alloc(100_000));
+  }
+  await until(() => conn.transport.socket.bufferedAmount > 1_000_000, "bytes wait");
+  assert.ok(conn.writeBuffer.length > 0, "packets wait");
 });
 
 test("events over the rate limit are dropped before JavaScript sees them", async (t) => {
