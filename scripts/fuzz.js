@@ -26,6 +26,8 @@ const COVERAGE = [
 const { values, positionals } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
+    /** Where chance begins; by default elsewhere each time. */
+    seed: { type: "string", default: "0" },
     /** Where new inputs are kept; by default they are thrown away. */
     keep: { type: "string" },
   },
@@ -76,7 +78,13 @@ function run(name) {
       path.join(root, "fuzz", "target", triple, "release", name),
       [
         ...[found, path.join(root, "fuzz", "corpus", name)],
-        ...[`-max_total_time=${seconds}`, "-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"],
+        ...[
+          `-max_total_time=${seconds}`,
+          `-seed=${values.seed}`,
+          "-max_len=4096",
+          "-timeout=10",
+          "-rss_limit_mb=1024",
+        ],
         ...[`-artifact_prefix=${scratch}${path.sep}`, "-print_final_stats=1"],
       ],
       { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 },

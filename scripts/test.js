@@ -10,7 +10,13 @@ prepare();
 step("Lint", "node", ["scripts/lint.js"]);
 step("Rust tests", "cargo", ["test", "--locked", "--no-default-features", "--features", "redis"]);
 step("Find or install a C++ compiler", "node", ["scripts/ensure-compiler.js"]);
-step("Fuzz targets, a few seconds each", "node", ["scripts/fuzz.js", "--seconds", "5"]);
+step("Fuzz targets, a few seconds each", "node", [
+  "scripts/fuzz.js",
+  "--seconds",
+  "5",
+  "--seed",
+  "1",
+]);
 step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
 step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);
 step("Install the packages of the ecosystem tests", "node", ["scripts/ensure-ecosystem.js"]);
