@@ -36,7 +36,9 @@ const { values, positionals } = parseArgs({
 const seconds = Number(values.seconds);
 const unknown = positionals.filter((name) => !TARGETS.includes(name));
 if (unknown.length > 0 || !(seconds > 0)) {
-  console.error(`usage: npm run fuzz -- [${TARGETS.join("|")}]… [--seconds n] [--seed n] [--keep folder]`);
+  console.error(
+    `usage: npm run fuzz -- [${TARGETS.join("|")}]… [--seconds n] [--seed n] [--keep folder]`,
+  );
   process.exit(2);
 }
 
