@@ -8,7 +8,6 @@ const { fork } = require("node:child_process");
 const { io: connectTo } = require("socket.io-client");
 const { eachTransport } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
-const { connected } = require("../support/app");
 const { next } = require("../support/events");
 
 const CLIENTS = 4;
@@ -23,11 +22,12 @@ eachTransport("four workers serve their clients as one server", async (t, transp
   for (let i = 0; i < CLIENTS; i++) {
     const client = connectTo(`http://127.0.0.1:${port}`, {
       forceNew: true,
-      reconnection: false,
+      // A primary that has not heard of a sid yet sends its next request elsewhere: clients try again.
+      reconnectionDelay: 50,
       ...transport.client,
     });
     atEnd(t, () => client.disconnect());
-    await connected(client);
+    await next(client, "connect");
     clients.push(client);
   }
   const workers = new Set();
