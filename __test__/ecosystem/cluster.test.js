@@ -22,7 +22,8 @@ eachTransport("four workers serve their clients as one server", async (t, transp
   for (let i = 0; i < CLIENTS; i++) {
     const client = connectTo(`http://127.0.0.1:${port}`, {
       forceNew: true,
-      // A primary that has not heard of a sid yet sends its next request elsewhere: clients try again.
+      // The answer to a handshake may overtake the news of its sid to the primary, which then sends the
+      // next request elsewhere, with the reference more often than here: clients try again.
       reconnectionDelay: 50,
       ...transport.client,
     });
