@@ -336,7 +336,7 @@ function refuse(client, name, message) {
   client._packet({ type: PacketType.CONNECT_ERROR, nsp: name, data: { message } });
 }
 
-/** The client has been let into a namespace, or has not. */
+/** The client has been let into a namespace, or has not. Clients of others do not count. */
 function endJoin(client) {
   if (client[kJoining] > 0) {
     client[kJoining]--;

@@ -172,8 +172,9 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
 
   /**
    * How many handshakes may wait for middlewares of the engine or for `allowRequest`, and with the
-   * native listener also those that JavaScript has not heard of. Further ones are answered with 503
-   * and `Retry-After`. An option of ferrio's own.
+   * native listener also those that JavaScript has not heard of; there the value counts that the
+   * option has when the server begins to listen. Further ones are answered with 503 and
+   * `Retry-After`. An option of ferrio's own.
    *
    * @default 16384
    */

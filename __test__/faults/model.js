@@ -85,7 +85,7 @@ class World {
     this.operations++;
     this.log.push(`${name} ${this.peers.indexOf(peer)}`);
     await operations[name](this, peer);
-    if (random.chance(0.15)) {
+    if (random.roll() < 0.15) {
       // Whatever is under way gets a chance to arrive.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -211,8 +211,8 @@ const operations = {
   },
 
   rooms(world) {
-    const to = world.random.some(ROOMS);
-    const except = world.random.some(ROOMS);
+    const some = () => ROOMS.filter(() => world.random.roll() < 0.4);
+    const [to, except] = [some(), some()];
     const isIn = (peer, rooms) => rooms.some((room) => peer.rooms.has(room));
     world.broadcast(
       world.app.io.to(to).except(except),

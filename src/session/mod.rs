@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::config::{self, EngineConfig};
 use crate::event::{Body, CloseReason, STALL};
 use crate::proto::engine::{PacketType, Revision};
-use crate::proto::frame::{self, Message, OpCode};
+use crate::proto::frame::{self, FrameError, Message, OpCode};
 use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
 
 pub use context::{Context, PortId, Task, TimerKind};
@@ -194,9 +194,10 @@ impl Session {
     /// before something is added: one message may be as large as it likes.
     fn is_too_slow(&mut self, ctx: &mut Context) -> bool {
         let limit = self.config.max_backpressure();
-        if self.backlog() > limit
-            && matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked)
-        {
+        if self.backlog() <= limit {
+            return false;
+        }
+        if matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked) {
             // It may only be that so much was sent in one tick.
             self.flush(ctx);
         }
@@ -239,21 +240,10 @@ impl Session {
                         }
                     }
                 });
-                let fed = fault.map_or(fed, Err);
-                let queued = !out.is_empty();
-                if let Err(error) = fed {
-                    let farewell = Farewell::CloseFrame(Some(error.close_code()));
-                    let text = error.message();
-                    self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
-                } else if let Some(code) = close {
-                    self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
-                } else {
-                    if queued {
-                        self.mark_dirty(ctx);
-                    }
-                    self.settle(ctx);
+                if !out.is_empty() {
+                    self.mark_dirty(ctx);
                 }
-                self.state != State::Closed
+                self.conclude(ctx, fault.map_or(fed, Err), close)
             }
             _ => self.on_probe_bytes(ctx, link, bytes),
         }
@@ -490,6 +480,26 @@ impl Session {
             Transport::Polling(_) => true,
             Transport::None => false,
         }
+    }
+
+    /// Acts on what a read has brought: a violation, the peer's close frame, or what decoding
+    /// decided. False when the stream is not read any more.
+    fn conclude(
+        &mut self,
+        ctx: &mut Context,
+        fed: Result<(), FrameError>,
+        close: Option<Option<u16>>,
+    ) -> bool {
+        if let Err(error) = fed {
+            let farewell = Farewell::CloseFrame(Some(error.close_code()));
+            let text = error.message();
+            self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
+        } else if let Some(code) = close {
+            self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
+        } else {
+            self.settle(ctx);
+        }
+        self.state != State::Closed
     }
 
     /// Acts on what decoding decided.

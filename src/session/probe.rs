@@ -141,16 +141,7 @@ impl Session {
         }
         if now == ProbeStep::Upgraded {
             self.complete_upgrade(ctx);
-            if let Err(error) = fed {
-                let farewell = Farewell::CloseFrame(Some(error.close_code()));
-                let text = error.message();
-                self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
-            } else if let Some(code) = close {
-                self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
-            } else {
-                self.settle(ctx);
-            }
-            return self.state != State::Closed;
+            return self.conclude(ctx, fed, close);
         }
         if failed || fed.is_err() {
             let code = fed.err().map(|error| error.close_code());
