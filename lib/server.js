@@ -28,6 +28,7 @@ const {
 } = require("./options");
 const { metrics } = require("./metrics");
 const { ParentNamespace } = require("./parent-namespace");
+const { readTrust } = require("./trust-proxy");
 
 class Server extends StrictEventEmitter {
   /**
@@ -50,6 +51,7 @@ class Server extends StrictEventEmitter {
       srv = undefined;
     }
     Object.defineProperty(this, "_limits", { value: readLimits(opts) });
+    Object.defineProperty(this, "_trust", { value: readTrust(opts.trustProxy) });
     this.path(opts.path || DEFAULT_PATH);
     this.connectTimeout(opts.connectTimeout || DEFAULT_CONNECT_TIMEOUT);
     this.serveClient(opts.serveClient !== false);

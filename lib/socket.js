@@ -11,6 +11,7 @@ const { base64id } = require("./base64id");
 const { BroadcastOperator } = require("./broadcast-operator");
 const { cutOff, limitsOf } = require("./limits");
 const { connectSocket, forgetSocket } = require("./native");
+const { clientAddress } = require("./trust-proxy");
 const { deferEmit } = require("./turns");
 const {
   StrictEventEmitter,
@@ -71,7 +72,7 @@ class Socket extends StrictEventEmitter {
     return {
       headers: request?.headers || {},
       time: new Date(issued).toString(),
-      address: this.conn.remoteAddress,
+      address: clientAddress(this.server, this.conn.remoteAddress, request),
       xdomain: !!request?.headers.origin,
       secure: !request || !!request.connection.encrypted,
       issued,

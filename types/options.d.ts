@@ -213,6 +213,17 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * @default the environment variable FERRIO_ACCEPTOR, or else "node"
    */
   acceptor?: "node" | "native";
+
+  /**
+   * Which proxies are believed about where a client is: `handshake.address` is then the last address
+   * of `X-Forwarded-For`, seen from the server, that is not one of a trusted proxy. `true` trusts all,
+   * a number so many hops; addresses, subnets and the names `loopback`, `linklocal` and `uniquelocal`
+   * are trusted when they are listed; a function is called with an address and its hop, from 0. The
+   * values of Express's "trust proxy", read by the same package. An option of ferrio's own.
+   *
+   * @default false
+   */
+  trustProxy?: boolean | number | string | string[] | ((address: string, hop: number) => boolean);
 }
 
 /**

@@ -216,7 +216,8 @@ type OwnOptions =
   | "maxHandshakes"
   | "maxNamespaces"
   | "maxRooms"
-  | "rateLimit";
+  | "rateLimit"
+  | "trustProxy";
 
 export type Options = [
   // `adapter` names the class Namespace, of which there are two here
