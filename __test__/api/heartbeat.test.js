@@ -97,7 +97,10 @@ test("a polling client that stays away is given up", async (t) => {
     // Nobody will ask for the end of the session.
     conn.transport.closeTimeout = 30;
   });
+  // Whoever accepts connections apart from JavaScript answers before it is told of them.
+  const connected = next(app.io.engine, "connection");
   const { open } = await openPolling(app.url);
+  await connected;
   assert.equal(app.io.engine.clientsCount, 1);
   await until(() => app.io.engine.clientsCount === 0, "the session is closed");
   const gone = await request(`${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`);

@@ -20,7 +20,7 @@ const { METHODS } = require("./policy");
 const { AcceptedPolling } = require("./accepted-polling");
 const { Pending } = require("./pending");
 const { Polling, polling } = require("./polling");
-const { AcceptedConnection, Socket } = require("./socket");
+const { Socket } = require("./socket");
 const { Transport, toMessage } = require("./transport");
 const { UpgradeResponse } = require("./upgrade-response");
 const { WebSocket } = require("./websocket");
@@ -520,7 +520,7 @@ class Server extends EventEmitter {
   acceptWebSocket(handle, sid, link) {
     debug('handshaking client "%s" over websocket, done by the native listener', sid);
     const transport = this._acceptedTransport(link, undefined);
-    const conn = new AcceptedConnection(sid, this, transport, link.origin, 4);
+    const conn = new Socket(sid, this, transport, link.origin, 4);
     conn.attach(handle);
     this._register(conn);
   }
@@ -531,7 +531,7 @@ class Server extends EventEmitter {
     const transport = new AcceptedPolling(ACCEPTED_REQUEST, this);
     transport.maxHttpBufferSize = this.opts.maxHttpBufferSize;
     transport.httpCompression = this.opts.httpCompression;
-    const conn = new AcceptedConnection(sid, this, transport, origin, 4);
+    const conn = new Socket(sid, this, transport, origin, 4);
     conn.attach(handle);
     transport.on("headers", (headers, req) => this._onHeaders(headers, req, sid));
     this._register(conn);

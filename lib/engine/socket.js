@@ -29,7 +29,7 @@ class Socket extends EventEmitter {
    * @param {string} id the secret session id
    * @param {import("./server").Server} server
    * @param {import("./transport").Transport} transport
-   * @param {import("http").IncomingMessage} req the request that opened the connection
+   * @param {any} req the request that opened the connection, or its origin
    * @param {3|4} protocol
    */
   constructor(id, server, transport, req, protocol) {
@@ -37,7 +37,13 @@ class Socket extends EventEmitter {
     this.id = id;
     this.server = server;
     /** The first HTTP request; may be set to null, or deleted, to save memory. */
-    this.request = req;
+    if (req instanceof Origin) {
+      /** What the native listener has read of it. */
+      this._request = req;
+      Object.defineProperty(this, "request", ON_DEMAND);
+    } else {
+      this.request = req;
+    }
     this.protocol = protocol;
     /** The peer's address, as it was at the handshake. */
     this.remoteAddress = req.connection?.remoteAddress;
@@ -78,7 +84,8 @@ class Socket extends EventEmitter {
    * @returns {Origin|undefined}
    */
   get origin() {
-    return undefined;
+    const { _request } = this;
+    return _request instanceof Origin && "request" in this ? _request : undefined;
   }
 
   get readyState() {
@@ -645,27 +652,20 @@ class Socket extends EventEmitter {
   }
 }
 
-/** A connection that the native listener has opened: its request is made when asked for. */
-class AcceptedConnection extends Socket {
-  get origin() {
-    const { _request } = /** @type {any} */ (this);
-    return _request instanceof Origin ? _request : undefined;
-  }
-}
-
-/** @type {any} */
-const accepted = AcceptedConnection.prototype;
-Object.defineProperty(accepted, "request", {
+/**
+ * The request of a connection that the native listener has opened: it is made when asked for. One
+ * accessor for all connections: with one each, V8 would give each a table of its own.
+ */
+const ON_DEMAND = {
   configurable: true,
+  enumerable: true,
   get() {
     return this._request instanceof Origin ? this._request.request : this._request;
   },
   set(req) {
     this._request = req;
   },
-});
-Object.defineProperty(AcceptedConnection, "name", { value: "Socket" });
-Object.defineProperty(AcceptedConnection.prototype, "constructor", { value: Socket });
+};
 
 // As in the reference while there is none: nothing here has a timer of its own.
 Object.assign(Socket.prototype, {
@@ -741,4 +741,4 @@ function writesArePatched() {
   return sendPacket !== pristine.sendPacket || write !== pristine.write;
 }
 
-module.exports = { AcceptedConnection, Socket, toMessage, writesArePatched };
+module.exports = { Socket, toMessage, writesArePatched };
