@@ -40,7 +40,7 @@ function locate(name = triple()) {
  */
 function advice(name) {
   const source =
-    "build it from source: install Rust 1.88 or newer (https://rustup.rs) and a C linker, " +
+    "build it from source: install Rust 1.88 or newer (https://rustup.rs) and a C compiler, " +
     "then run `npx ferrio build`";
   return PUBLISHED.includes(name)
     ? `Install again without --omit=optional (or --no-optional), or ${source}.`

@@ -14,7 +14,9 @@ const { isAddress, listenAt } = require("./address");
 const { Client } = require("./client");
 const { CLIENT_FILES, sendFile, serveFile } = require("./client-files");
 const { Server: Engine, attach: attachEngine } = require("./engine");
+const { acceptorOf } = require("./engine/acceptor");
 const { markAsOurs } = require("./engine/policy");
+const { createSecureServer } = require("./engine/tls");
 const { attachApp } = require("./uws");
 const { StrictEventEmitter } = require("./events");
 const { readLimits } = require("./limits");
@@ -160,20 +162,25 @@ class Server extends StrictEventEmitter {
       );
     }
     const port = toPort(srv);
-    const listensNatively = isAddress(srv) && process.platform === "linux";
-    if (isAddress(srv)) {
-      const httpServer = http.createServer(answerNotFound);
-      debug("creating http server and binding to %j", srv);
-      listenAt(httpServer, srv);
-      srv = httpServer;
-    } else if (port !== undefined) {
-      debug("creating http server and binding to %d", port);
-      srv = http.createServer(answerNotFound);
-      srv.listen(port);
-    }
     Object.assign(opts, this.opts);
-    if (listensNatively) {
+    const isOpened = isAddress(srv) || port !== undefined;
+    if (opts.tls !== undefined && !isOpened) {
+      throw new TypeError(
+        'the option "tls" is for io.listen(port, { tls }): a server that is attached to has its own',
+      );
+    }
+    if (process.platform === "linux" && (isAddress(srv) || (isOpened && opts.tls !== undefined))) {
       opts.acceptor ??= "native";
+    }
+    if (isOpened) {
+      debug("creating http server and binding to %j", srv);
+      const httpServer = createHttpServer(opts);
+      if (isAddress(srv)) {
+        listenAt(httpServer, srv);
+      } else {
+        httpServer.listen(port);
+      }
+      srv = httpServer;
     }
     opts.path = opts.path || this._path;
     this.initEngine(srv, opts);
@@ -328,6 +335,19 @@ class Server extends StrictEventEmitter {
     });
   }
 
+  /**
+   * Replaces the certificate, and what else of the option `tls` is given, for connections to come.
+   * @param {object} options
+   * @returns {this}
+   */
+  setSecureContext(options) {
+    if (typeof this.httpServer?.setSecureContext !== "function") {
+      throw new TypeError("setSecureContext() is for a server over TLS: io.listen(port, { tls })");
+    }
+    this.httpServer.setSecureContext(options);
+    return this;
+  }
+
   /** Adds a middleware to the main namespace. */
   use(fn) {
     this.sockets.use(fn);
@@ -453,6 +473,13 @@ async function closeNamespace(nsp) {
     socket._onclose("server shutting down");
   }
   await nsp.adapter.close();
+}
+
+/** The http server of a port that the server opens itself. */
+function createHttpServer({ tls, acceptor }) {
+  return tls === undefined
+    ? http.createServer(answerNotFound)
+    : createSecureServer(tls, answerNotFound, acceptorOf(acceptor) === "native");
 }
 
 function answerNotFound(req, res) {

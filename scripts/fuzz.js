@@ -10,7 +10,16 @@ const path = require("path");
 const { parseArgs } = require("util");
 const { root } = require("./run-step");
 
-const TARGETS = ["websocket", "payload", "packet", "deflate", "request", "session", "cluster"];
+const TARGETS = [
+  "websocket",
+  "payload",
+  "packet",
+  "deflate",
+  "request",
+  "session",
+  "cluster",
+  "proxy",
+];
 /** Names that libFuzzer gives to inputs that show a fault. */
 const FAULT = /^(crash|timeout|oom)-/;
 /** What tells libFuzzer where an input has led. */

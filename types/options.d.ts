@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from "http";
 import type { Server as HttpsServer } from "https";
 import type { Http2SecureServer, Http2Server } from "http2";
+import type { SecureContextOptions, TlsOptions } from "tls";
 import type { ZlibOptions } from "zlib";
 import type { Adapter } from "socket.io-adapter";
 import type { Namespace } from "./namespace";
@@ -51,6 +52,60 @@ export interface ListenAddress {
    * @default false
    */
   ipv6Only?: boolean;
+}
+
+/**
+ * A certificate with its key, or several. With several of each, the first belong together, and so on.
+ */
+export interface CertificateOptions {
+  /** Private keys in PEM: RSA of 2048 bits or more, EC over P-256 or P-384, Ed25519. */
+  key?: SecureContextOptions["key"];
+
+  /** Certificates in PEM, each followed by those that it is signed by. */
+  cert?: SecureContextOptions["cert"];
+
+  /** Certificates that complete the chains. No client is asked for a certificate. */
+  ca?: SecureContextOptions["ca"];
+
+  /** What keys are encrypted with. */
+  passphrase?: string;
+}
+
+/**
+ * The TLS of a port that the server opens itself, as Node's `tls.createServer()` takes it. Of ferrio's
+ * own. These are what the native listener takes; with `acceptor: "node"`, Node takes all of its own.
+ */
+export interface SecureOptions extends CertificateOptions {
+  /** Certificates for some server names, which may begin with `*.`; others get the one above. */
+  contexts?: { [serverName: string]: CertificateOptions };
+
+  /**
+   * The oldest version that is spoken.
+   *
+   * @default "TLSv1.2"
+   */
+  minVersion?: "TLSv1.2" | "TLSv1.3";
+
+  /**
+   * The newest.
+   *
+   * @default "TLSv1.3"
+   */
+  maxVersion?: "TLSv1.2" | "TLSv1.3";
+
+  /**
+   * What is agreed on with clients that ask for a protocol.
+   *
+   * @default ["http/1.1"]
+   */
+  ALPNProtocols?: ["http/1.1"];
+
+  /**
+   * How long a handshake may take, in milliseconds.
+   *
+   * @default 10000
+   */
+  handshakeTimeout?: number;
 }
 
 /**
@@ -213,6 +268,22 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * @default the environment variable FERRIO_ACCEPTOR, or else "node"
    */
   acceptor?: "node" | "native";
+
+  /**
+   * TLS for a port that the server opens itself: `io.listen(443, { tls: { key, cert } })`. The native
+   * listener speaks it, on Linux and unless the option `acceptor` says otherwise, and Node elsewhere. An
+   * option of ferrio's own. See docs/listener.md.
+   */
+  tls?: SecureOptions | (TlsOptions & Pick<SecureOptions, "contexts">);
+
+  /**
+   * Whether each connection begins with a header of the PROXY protocol (version 1 or 2), from which its
+   * address is taken. One without is closed. For the native listener, behind a proxy that nobody can
+   * go around. An option of ferrio's own. See docs/listener.md.
+   *
+   * @default false
+   */
+  proxyProtocol?: boolean;
 
   /**
    * Which proxies are believed about where a client is: `handshake.address` is then the last address

@@ -12,6 +12,7 @@ import type {
   ParentNspNameMatchFn,
   ServerOptions,
   ListenAddress,
+  SecureOptions,
   TServerInstance,
 } from "./options";
 import type { Socket } from "./socket";
@@ -262,6 +263,14 @@ export declare class Server<
    * costs no lock. A method of ferrio's own; `ferrio/metrics` has the same as Prometheus text.
    */
   metrics(): Metrics;
+
+  /**
+   * Replaces the certificate, and what else of the option `tls` is given, for connections to come;
+   * those that are open stay. A method of ferrio's own, for servers over TLS.
+   *
+   * @param options - as the option `tls`; what is left out stays as it was
+   */
+  setSecureContext(options: Partial<SecureOptions>): this;
 
   /**
    * Disconnects all sockets, closes the engine and the HTTP server.

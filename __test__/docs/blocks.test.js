@@ -8,6 +8,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { spawn } = require("node:child_process");
+const { selfSigned } = require("../support/certificate");
 const { test } = require("../support/scenario");
 const manifest = require("../../package.json");
 
@@ -123,6 +124,11 @@ async function runs(t, code) {
     fs.symlinkSync(root, path.join(modules, name));
   }
   fs.writeFileSync(path.join(folder, "block.js"), code);
+  if (code.includes("key.pem")) {
+    const { key, cert } = selfSigned();
+    fs.writeFileSync(path.join(folder, "key.pem"), key);
+    fs.writeFileSync(path.join(folder, "cert.pem"), cert);
+  }
   const hook = path.join(__dirname, "until-listening.js");
   const child = spawn(process.execPath, ["-r", hook, "block.js"], { cwd: folder });
   t.after(() => child.kill("SIGKILL"));

@@ -51,8 +51,10 @@ const RENAMED = {
 
 /** What differs on purpose: members of ours and how they end, with the reason. */
 const DIFFERENT = {
-  // a method of ferrio's own
+  // methods of ferrio's own
   "server/Server.metrics": "=> Metrics",
+  "server/Server.setSecureContext":
+    "=> Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>",
   // an address for the native listener, besides what the reference takes
   "server/Server.attach": "=> Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>",
   "server/Server.listen": "=> Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>",

@@ -7,6 +7,7 @@ const http = require("http");
 const net = require("net");
 const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
+const { markAsSecure } = require("./tls");
 
 /** A request as the listener has read it. Stands in for the request until somebody wants that. */
 class Origin {
@@ -32,6 +33,10 @@ class Origin {
 
   get remoteAddress() {
     return this.fields[0] ?? undefined;
+  }
+
+  get encrypted() {
+    return this.acceptor.tls !== undefined;
   }
 
   /** The request. */
@@ -117,22 +122,16 @@ class AcceptedLink {
 class AcceptedSocket extends net.Socket {
   constructor({ fields, link, acceptor }) {
     super({ allowHalfOpen: true });
-    const [remoteAddress, remotePort, localAddress, localPort] = fields;
-    const values = {
-      remoteAddress: remoteAddress ?? undefined,
-      remotePort: remotePort ?? undefined,
-      remoteFamily: familyOf(remoteAddress),
-      localAddress: localAddress ?? undefined,
-      localPort: localPort ?? undefined,
-      localFamily: familyOf(localAddress),
+    setAddresses(this, fields);
+    define(this, {
       // Others who look after upgrade requests take an unwritten socket for an unclaimed one.
       bytesWritten: 1,
       server: acceptor.httpServer,
       // There is no half-closing: who ends the socket wants the connection gone.
       end: endAccepted,
-    };
-    for (const [name, value] of Object.entries(values)) {
-      Object.defineProperty(this, name, { value, configurable: true, writable: true });
+    });
+    if (acceptor.tls !== undefined) {
+      markAsSecure(this);
     }
     this.on("error", noop);
     if (link !== undefined) {
@@ -175,6 +174,28 @@ function createRequest(origin) {
   return req;
 }
 
+/**
+ * Gives a socket the addresses of its connection.
+ * @param {import("net").Socket} socket
+ * @param {any[]} addresses the peer's address and port, and our own
+ */
+function setAddresses(socket, [remoteAddress, remotePort, localAddress, localPort]) {
+  define(socket, {
+    remoteAddress: remoteAddress ?? undefined,
+    remotePort: remotePort ?? undefined,
+    remoteFamily: familyOf(remoteAddress),
+    localAddress: localAddress ?? undefined,
+    localPort: localPort ?? undefined,
+    localFamily: familyOf(localAddress),
+  });
+}
+
+function define(object, values) {
+  for (const [name, value] of Object.entries(values)) {
+    Object.defineProperty(object, name, { value, configurable: true, writable: true });
+  }
+}
+
 function familyOf(address) {
   return address ? `IPv${net.isIP(address)}` : undefined;
 }
@@ -187,4 +208,4 @@ function noop() {}
 
 const SPACE_AROUND = /^[ \t]+|[ \t]+$/g;
 
-module.exports = { AcceptedLink, Origin };
+module.exports = { AcceptedLink, Origin, setAddresses };

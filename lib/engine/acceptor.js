@@ -9,9 +9,10 @@ const net = require("net");
 const tls = require("tls");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, connections, core, ref, unref } = require("../dispatch");
-const { AcceptedLink, Origin } = require("./accepted");
+const { AcceptedLink, Origin, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, routeOf } = require("./policy");
+const { kTls, markAsSecure } = require("./tls");
 
 /** What `acceptor` may be. */
 const ACCEPTORS = ["node", "native"];
@@ -41,14 +42,16 @@ function acceptorOf(asked) {
  * @param {string} path that the engine's requests start with
  * @param {object} pristine the methods of the engine's class as they were made
  * @param {boolean} asked the application has asked for it, and hears if it cannot be
+ * @param {boolean} isProxied its connections begin with a header of the PROXY protocol
  */
-function acceptNatively(engine, httpServer, path, pristine, asked) {
+function acceptNatively(engine, httpServer, path, pristine, asked, isProxied) {
   let acceptor = listeners.get(httpServer);
   if (acceptor === undefined) {
     acceptor = new Acceptor(httpServer);
     listeners.set(httpServer, acceptor);
   }
   acceptor.add(engine, path, pristine, asked);
+  acceptor.isProxied ||= isProxied;
 }
 
 class Acceptor {
@@ -59,6 +62,10 @@ class Acceptor {
     /** Number of the listener in the core; -1 while there is none. */
     this.id = -1;
     this.routes = [];
+    /** Connections begin with a header of the PROXY protocol. */
+    this.isProxied = false;
+    /** The TLS that the core speaks, if it does. */
+    this.tls = httpServer[kTls];
     this._asked = false;
     this._warned = false;
     this._policy = "";
@@ -68,6 +75,9 @@ class Acceptor {
     const changed = () => this.refreshSoon();
     httpServer.on("newListener", changed);
     httpServer.on("removeListener", changed);
+    if (this.tls !== undefined) {
+      this.tls.onChange = () => this.id !== -1 && core.setTls(this.id, this.tls.setup.native);
+    }
     if (httpServer.listening) {
       // What is registered in this turn counts.
       setImmediate(() => this._take());
@@ -169,12 +179,16 @@ class Acceptor {
   /** Connections wait for the http server. */
   onPassed(id) {
     const { httpServer } = this;
-    for (const { fd, bytes } of core.takePassed(id)) {
-      const socket = adopt(httpServer, fd);
+    const event = this.tls === undefined ? "connection" : "secureConnection";
+    for (const { fd, bytes, addresses } of core.takePassed(id)) {
+      const socket = adopt(httpServer, fd, addresses);
       if (socket === undefined) {
         continue;
       }
-      httpServer.emit("connection", socket);
+      if (this.tls !== undefined) {
+        markAsSecure(socket);
+      }
+      httpServer.emit(event, socket);
       if (bytes !== undefined) {
         // The parser reads from the handle; what was read before is given to it by hand.
         socket.emit("data", bytes);
@@ -194,7 +208,11 @@ class Acceptor {
   /** Bounds of the listener: where engines share it, the most that any of them takes. */
   _limits() {
     const counts = this.routes.map(({ engine }) => maxHandshakes(engine.opts));
-    return { ...TIME_LIMITS, maxPending: Math.min(Math.max(...counts), MOST_HANDSHAKES) };
+    return {
+      ...TIME_LIMITS,
+      maxPending: Math.min(Math.max(...counts), MOST_HANDSHAKES),
+      tlsHandshake: this.tls?.setup.handshakeTimeout ?? 0,
+    };
   }
 
   _hear(id) {
@@ -218,11 +236,12 @@ class Acceptor {
       this._complain(obstacle);
       return;
     }
-    const id = core.openAcceptor(this._limits());
+    const id = core.openAcceptor(this._limits(), this.isProxied);
     this.id = id;
     acceptors.set(id, this);
     this.refresh();
     try {
+      this.tls?.onChange();
       core.startAcceptor(id, handle.fd, httpServer[kBacklog] === undefined ? BACKLOG : undefined);
     } catch (err) {
       this.id = -1;
@@ -239,10 +258,11 @@ class Acceptor {
 
   _complain(obstacle) {
     debug("Node accepts: %s", obstacle);
-    if (this._asked && !this._warned) {
+    if ((this._asked || this.isProxied) && !this._warned) {
       this._warned = true;
+      const refused = this.isProxied ? ", which refuses those with a PROXY header" : "";
       process.emitWarning(
-        `the option acceptor: "native" does not apply, Node accepts connections: ${obstacle}`,
+        `the option acceptor: "native" does not apply, Node accepts connections${refused}: ${obstacle}`,
         { code: "FERRIO_ACCEPTOR" },
       );
     }
@@ -343,9 +363,9 @@ function obstacleOf(httpServer, handle) {
   if (process.platform !== "linux") {
     return `the native listener needs Linux, not ${process.platform}`;
   }
-  if (!(httpServer instanceof http.Server)) {
+  if (!(httpServer instanceof http.Server) && httpServer[kTls] === undefined) {
     return httpServer instanceof tls.Server
-      ? "Node ends the TLS of this server"
+      ? "Node ends the TLS of this server; with io.listen(port, { tls }), the native listener does"
       : "the server is not one of node:http";
   }
   if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
@@ -380,9 +400,10 @@ function giveUp(handle, file) {
  * Makes Node's socket of a descriptor, as a listening server would.
  * @param {any} httpServer
  * @param {number} fd
+ * @param {string} [addresses] in JSON, where the descriptor does not tell
  * @returns {any} undefined when that fails, or there are too many
  */
-function adopt(httpServer, fd) {
+function adopt(httpServer, fd, addresses) {
   const options = {
     fd,
     allowHalfOpen: httpServer.allowHalfOpen,
@@ -398,6 +419,9 @@ function adopt(httpServer, fd) {
     debug("a connection could not be passed on: %s", err.message);
     fs.closeSync(fd);
     return undefined;
+  }
+  if (addresses !== undefined) {
+    setAddresses(socket, JSON.parse(`[${addresses}]`));
   }
   if (httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections) {
     const { remoteAddress, remotePort, localAddress, localPort } = socket;

@@ -15,6 +15,15 @@ const { markAsOurs } = require("./policy");
  */
 function attach(engine, httpServer, options, pristine) {
   const isNative = acceptorOf(options.acceptor) === "native";
+  const { proxyProtocol: isProxied = false } = options;
+  if (typeof isProxied !== "boolean") {
+    throw new TypeError(`the option "proxyProtocol" must be true or false, not ${isProxied}`);
+  }
+  if (isProxied && !isNative) {
+    throw new TypeError(
+      'the option "proxyProtocol" is for the native listener: acceptor: "native"',
+    );
+  }
   const path = engine._computePath(options);
   const destroyTimeout = options.destroyUpgradeTimeout || 1000;
   const concerns = (req) => req.url.startsWith(path);
@@ -52,7 +61,8 @@ function attach(engine, httpServer, options, pristine) {
     httpServer.on("upgrade", markAsOurs(onUpgrade));
   }
   if (isNative) {
-    acceptNatively(engine, httpServer, path, pristine, options.acceptor !== undefined);
+    const isAsked = options.acceptor !== undefined;
+    acceptNatively(engine, httpServer, path, pristine, isAsked, isProxied);
   }
 }
 

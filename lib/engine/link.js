@@ -6,6 +6,7 @@
 const net = require("net");
 const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
+const { kDecrypted } = require("./tls");
 
 class Link {
   /**
@@ -170,7 +171,8 @@ function canTakeOver(socket) {
   return (
     process.platform !== "win32" &&
     socket instanceof net.Socket &&
-    !socket.encrypted &&
+    // What the core decrypts comes through a descriptor of its own.
+    (!socket.encrypted || socket[kDecrypted] === true) &&
     socket._handle != null &&
     typeof socket._handle.fd === "number" &&
     socket._handle.fd >= 0 &&

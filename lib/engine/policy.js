@@ -66,7 +66,8 @@ function routeOf(engine, path, pristine, httpServer) {
     opts.initialPacket ||
     !Array.isArray(opts.transports) ||
     // One listener is the http server's own.
-    httpServer.listenerCount("connection") !== 1
+    httpServer.listenerCount("connection") !== 1 ||
+    httpServer.listenerCount("secureConnection") > 1
   ) {
     return undefined;
   }

@@ -8,7 +8,9 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 use super::core::Core;
-use crate::server::{Acceptor, Compression, Cors, Limits, Origins, Policy, Route};
+use crate::server::{
+    Acceptor, Compression, Cors, Identity, Limits, Origins, Policy, Route, TlsSetup,
+};
 use crate::shard::Command;
 
 /// Bounds of a listener.
@@ -20,6 +22,30 @@ pub struct AcceptorLimits {
     pub first_bytes: u32,
     /// Milliseconds that a request may take to arrive, and an answer to leave.
     pub request: u32,
+    /// Milliseconds that the handshake of TLS may take.
+    pub tls_handshake: u32,
+}
+
+/// What TLS is spoken with.
+#[napi(object)]
+pub struct TlsOptions {
+    /// Certificates and their keys.
+    pub identities: Vec<TlsIdentity>,
+    /// TLS 1.2 is spoken.
+    pub tls12: bool,
+    /// TLS 1.3 is spoken.
+    pub tls13: bool,
+}
+
+/// A certificate and its key.
+#[napi(object)]
+pub struct TlsIdentity {
+    /// The server name that it is for; absent for any.
+    pub name: Option<String>,
+    /// The certificate in DER, then those that it is signed by.
+    pub chain: Vec<Buffer>,
+    /// The key, PKCS #8 in DER.
+    pub key: Buffer,
 }
 
 /// What a listener may serve by itself for one engine.
@@ -69,6 +95,8 @@ pub struct PassedConnection {
     pub fd: i32,
     /// What was read of it, if anything.
     pub bytes: Option<Buffer>,
+    /// The peer's address and port and our own, in JSON, where the descriptor does not tell.
+    pub addresses: Option<String>,
 }
 
 #[napi]
@@ -90,19 +118,32 @@ impl Core {
         Ok(fd.into_raw_fd())
     }
 
-    /// Makes a listener, which waits to be started.
+    /// Makes a listener, which waits to be started. With `is_proxied`, its connections begin with a
+    /// header of the PROXY protocol.
     #[napi(catch_unwind)]
-    pub fn open_acceptor(&mut self, limits: AcceptorLimits) -> u32 {
+    pub fn open_acceptor(&mut self, limits: AcceptorLimits, is_proxied: bool) -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let limits = Limits {
             max_pending: limits.max_pending as usize,
             first_bytes: Duration::from_millis(limits.first_bytes.into()),
             request: Duration::from_millis(limits.request.into()),
+            tls_handshake: Duration::from_millis(limits.tls_handshake.into()),
         };
-        let acceptor = Acceptor::new(id, self.port.clone(), self.port_id, limits);
+        let acceptor = Acceptor::new(id, self.port.clone(), self.port_id, limits, is_proxied);
         self.acceptors.insert(id, acceptor);
         id
+    }
+
+    /// Speaks TLS with the connections that a listener accepts from now on.
+    #[napi(catch_unwind)]
+    pub fn set_tls(&self, acceptor: u32, options: TlsOptions) -> Result<()> {
+        let setup = TlsSetup::from(options);
+        let config = setup.build().map_err(|error| Error::from_reason(error.to_string()))?;
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            acceptor.set_tls(config);
+        }
+        Ok(())
     }
 
     /// Accepts connections of a listening socket, which is duplicated, from now on. With `backlog`,
@@ -149,6 +190,7 @@ impl Core {
             .map(|passed| PassedConnection {
                 fd: passed.fd.into_raw_fd(),
                 bytes: (!passed.bytes.is_empty()).then(|| passed.bytes.into()),
+                addresses: passed.addresses,
             })
             .collect()
     }
@@ -208,6 +250,21 @@ impl Core {
                 .compress_from
                 .map(|threshold| Compression { threshold: threshold as usize }),
         })
+    }
+}
+
+impl From<TlsOptions> for TlsSetup {
+    fn from(options: TlsOptions) -> Self {
+        let identity = |identity: TlsIdentity| Identity {
+            name: identity.name,
+            chain: identity.chain.into_iter().map(|der| der.to_vec()).collect(),
+            key: identity.key.to_vec(),
+        };
+        Self {
+            identities: options.identities.into_iter().map(identity).collect(),
+            tls12: options.tls12,
+            tls13: options.tls13,
+        }
     }
 }
 

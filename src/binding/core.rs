@@ -606,6 +606,8 @@ impl TryFrom<LinkOptions> for Link {
             id: link.id,
             #[cfg(unix)]
             fd: link.fd.map(crate::transport::duplicate).transpose()?,
+            #[cfg(unix)]
+            tls: None,
             head: link.head.map(|head| head.to_vec()).unwrap_or_default(),
             response: link.response,
             agreement: link.deflate.map(Agreement::from),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with, listen, sockopt::set_tcp_nodelay};
+use rustls::ServerConfig;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
@@ -35,8 +36,11 @@ pub struct Acceptor {
     pub limits: Limits,
     port: Arc<Port>,
     policy: Mutex<Arc<Policy>>,
+    tls: Mutex<Option<Arc<ServerConfig>>>,
+    is_proxied: bool,
     passed: Queue,
     pending: AtomicUsize,
+    shaking: AtomicUsize,
     alive: AtomicUsize,
     phase: watch::Sender<Phase>,
     unlistened: Barrier,
@@ -52,6 +56,8 @@ pub struct Limits {
     pub first_bytes: Duration,
     /// How long a request may take to arrive, and an answer to leave.
     pub request: Duration,
+    /// How long the handshake of TLS may take.
+    pub tls_handshake: Duration,
 }
 
 /// What an acceptor's connections may still do.
@@ -65,7 +71,7 @@ pub enum Phase {
     Dropped,
 }
 
-/// What the connections of one acceptor share on their thread.
+/// What connections share on their thread.
 #[derive(Debug)]
 pub struct Local {
     /// Makes the ids of sessions.
@@ -78,17 +84,41 @@ pub struct Local {
 #[derive(Debug)]
 pub struct Alive(Arc<Acceptor>);
 
+impl Local {
+    /// That of the thread that asks.
+    pub fn of_thread() -> Rc<Self> {
+        thread_local! {
+            static LOCAL: Rc<Local> = Rc::new(Local {
+                sids: RefCell::new(Sids::new()),
+                scratch: RefCell::new(vec![0; MAX_HEAD]),
+            });
+        }
+        LOCAL.with(Rc::clone)
+    }
+}
+
 impl Acceptor {
     /// Makes an acceptor for an environment. It does nothing before `start`.
-    pub fn new(id: u32, port: Arc<Port>, port_id: PortId, limits: Limits) -> Arc<Self> {
+    ///
+    /// With `is_proxied`, each of its connections begins with a header of the PROXY protocol.
+    pub fn new(
+        id: u32,
+        port: Arc<Port>,
+        port_id: PortId,
+        limits: Limits,
+        is_proxied: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             port_id,
             limits,
             port,
             policy: Mutex::new(Arc::new(Policy::default())),
+            tls: Mutex::new(None),
+            is_proxied,
             passed: Queue::default(),
             pending: AtomicUsize::new(0),
+            shaking: AtomicUsize::new(0),
             alive: AtomicUsize::new(0),
             phase: watch::Sender::new(Phase::Open),
             unlistened: Barrier::default(),
@@ -126,6 +156,21 @@ impl Acceptor {
         self.policy.lock().clone()
     }
 
+    /// Speaks TLS with the connections that are accepted from now on.
+    pub fn set_tls(&self, config: Arc<ServerConfig>) {
+        *self.tls.lock() = Some(config);
+    }
+
+    /// What TLS is spoken with, if it is.
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.lock().clone()
+    }
+
+    /// True when each connection begins with a header of the PROXY protocol.
+    pub fn is_proxied(&self) -> bool {
+        self.is_proxied
+    }
+
     /// Stops accepting; connections end what they have begun, or at once when `now`.
     pub fn close(&self, now: bool) {
         let next = if now { Phase::Dropped } else { Phase::Draining };
@@ -157,8 +202,8 @@ impl Acceptor {
     }
 
     /// Gives a connection to JavaScript.
-    pub fn pass(&self, fd: OwnedFd, bytes: Vec<u8>) {
-        if self.passed.push(Passed { fd, bytes }) {
+    pub fn pass(&self, passed: Passed) {
+        if self.passed.push(passed) {
             self.tell(|events| events.passed(self.id));
         }
     }
@@ -190,6 +235,25 @@ impl Acceptor {
     }
 }
 
+/// Counts as a handshake of TLS while it lives.
+#[derive(Debug)]
+pub struct Shaking(Arc<Acceptor>);
+
+impl Shaking {
+    /// Counts one more; nothing when there are too many.
+    pub fn begin(acceptor: &Arc<Acceptor>) -> Option<Self> {
+        let shaking = Self(acceptor.clone());
+        let others = acceptor.shaking.fetch_add(1, Ordering::Relaxed);
+        (others < acceptor.limits.max_pending).then_some(shaking)
+    }
+}
+
+impl Drop for Shaking {
+    fn drop(&mut self) {
+        self.0.shaking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Alive {
     /// Counts one more.
     pub fn new(acceptor: &Arc<Acceptor>) -> Self {
@@ -209,10 +273,7 @@ impl Drop for Alive {
 
 async fn accept(acceptor: Arc<Acceptor>, listener: OwnedFd, alive: Alive) {
     let mut phase = acceptor.phase();
-    let local = Rc::new(Local {
-        sids: RefCell::new(Sids::new()),
-        scratch: RefCell::new(vec![0; MAX_HEAD]),
-    });
+    let local = Local::of_thread();
     // Connections inherit it. A unix socket has no such option.
     let _ = set_tcp_nodelay(&listener, true);
     let Ok(listener) = watch_fd(listener) else { return };

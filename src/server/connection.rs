@@ -4,20 +4,25 @@
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::SocketAddrAny;
-use tokio::io::unix::AsyncFd;
+use rustls::ServerConfig;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::transport::watch as watch_fd;
+use crate::shard::Pool;
+use crate::transport::{Tls, watch as watch_fd};
 
-use super::acceptor::{Acceptor, Alive, Local, Phase};
+use super::acceptor::{Acceptor, Alive, Local, Phase, Shaking};
 use super::exchange::{self, Outcome};
 use super::handshake::{self, Origin};
 use super::policy::Policy;
+use super::proxy_protocol::{self, Header};
+use super::relay;
 use super::request::{Kind, Look, MAX_HEAD, Request, look};
-use super::stream::{Read, peek, read_more, take};
+use super::stream::{Read, peek, take};
+use super::wire::{Parts, Wire};
 
 /// Takes a connection that was just accepted. Most bring their first request along.
 pub fn admit(
@@ -26,6 +31,10 @@ pub fn admit(
     fd: OwnedFd,
     peer: Option<SocketAddrAny>,
 ) {
+    let tls = acceptor.tls();
+    if tls.is_some() || acceptor.is_proxied() {
+        return begin(acceptor, fd, peer, tls);
+    }
     let policy = acceptor.policy();
     let mut scratch = local.scratch.borrow_mut();
     let seen = match peek(&fd, &mut scratch) {
@@ -34,12 +43,13 @@ pub fn admit(
         Read::End => return,
     };
     match seen {
-        Look::Foreign => acceptor.pass(fd, Vec::new()),
+        Look::Foreign => relay::pass(acceptor, None, Parts { fd, tls: None }, Vec::new()),
         Look::Ours(request) if matches!(request.kind, Kind::OpenWebSocket { .. }) => {
             let Some(head) = scratch.get_mut(..request.len) else { return };
             if take(&fd, head) {
                 let origin = Origin { acceptor, peer: peer.as_ref(), head };
-                handshake::open_web_socket(&origin, local, &policy, &request, fd);
+                let parts = Parts { fd, tls: None };
+                handshake::open_web_socket(&origin, local, &policy, &request, parts);
             }
         }
         Look::More | Look::Ours(_) => {
@@ -47,7 +57,7 @@ pub fn admit(
             let connection = Connection {
                 acceptor: acceptor.clone(),
                 local: local.clone(),
-                fd,
+                wire: Wire { fd, tls: None },
                 peer,
                 buffer: Vec::new(),
                 _alive: Alive::new(acceptor),
@@ -57,14 +67,45 @@ pub fn admit(
     }
 }
 
+/// Takes a connection that has more to say before its first request. It goes to one of the I/O
+/// threads in turn: the arithmetic of many handshakes would hold up whoever is served by one.
+fn begin(
+    acceptor: &Arc<Acceptor>,
+    fd: OwnedFd,
+    peer: Option<SocketAddrAny>,
+    tls: Option<Arc<ServerConfig>>,
+) {
+    let acceptor = acceptor.clone();
+    let threads = acceptor.policy().threads();
+    let alive = Alive::new(&acceptor);
+    let work = move || {
+        let tls = match tls.map(Tls::new).transpose() {
+            Ok(tls) => tls.map(Box::new),
+            Err(_) => return,
+        };
+        let Ok(fd) = watch_fd(fd) else { return };
+        let connection = Connection {
+            acceptor,
+            local: Local::of_thread(),
+            wire: Wire { fd, tls },
+            peer,
+            buffer: Vec::new(),
+            _alive: alive,
+        };
+        tokio::task::spawn_local(connection.run());
+    };
+    // A connection for which there is no thread is closed.
+    let _ = Pool::global().run_in_turn(threads, work);
+}
+
 /// A connection that is not decided about, or serves polling.
 pub struct Connection {
     /// Where it was accepted.
     pub acceptor: Arc<Acceptor>,
     /// What is shared on this thread.
     pub local: Rc<Local>,
-    /// The socket.
-    pub fd: AsyncFd<OwnedFd>,
+    /// Where bytes come from and go.
+    pub wire: Wire,
     /// The other end.
     pub peer: Option<SocketAddrAny>,
     /// What was read and not used.
@@ -87,11 +128,15 @@ impl Connection {
         let mut phase = self.acceptor.phase();
         let mut drops = self.acceptor.drops();
         let mut next = tokio::select! {
-            next = self.first() => next,
+            next = self.begin() => next,
             // Only what has begun is ended.
             () = closed(&mut phase, Phase::Draining) => {
                 let policy = self.acceptor.policy();
-                self.look_at_first(&policy).unwrap_or(Next::End)
+                match (self.has_preface(), self.buffer.is_empty()) {
+                    (false, _) => self.look_at_first(&policy).unwrap_or(Next::End),
+                    (true, true) => Next::End,
+                    (true, false) => Next::Foreign,
+                }
             }
         };
         loop {
@@ -118,8 +163,9 @@ impl Connection {
                 }
                 Outcome::Gone => return,
             }
+            let idle = policy.keep_alive + KEEP_ALIVE_GRACE;
             next = tokio::select! {
-                next = self.following(&policy) => next,
+                next = self.following(idle) => next,
                 _ = drops.changed() => return,
                 () = closed(&mut phase, Phase::Draining) => {
                     if self.buffer.is_empty() { Next::End } else { Next::Foreign }
@@ -128,12 +174,71 @@ impl Connection {
         }
     }
 
+    /// True when something comes before the first request.
+    fn has_preface(&self) -> bool {
+        self.wire.tls.is_some() || self.acceptor.is_proxied()
+    }
+
+    /// Takes what comes before the first request, then that.
+    async fn begin(&mut self) -> Next {
+        if !self.has_preface() {
+            return self.first().await;
+        }
+        let limits = self.acceptor.limits;
+        if self.acceptor.is_proxied() {
+            match timeout(limits.first_bytes, self.take_proxy_header()).await {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Next::End,
+            }
+        }
+        if self.wire.tls.is_some() {
+            let Some(_shaking) = Shaking::begin(&self.acceptor) else { return Next::End };
+            let shaken = self.wire.shake_hands(&mut self.buffer);
+            if timeout(limits.tls_handshake, shaken).await != Ok(true) {
+                return Next::End;
+            }
+        }
+        self.following(limits.first_bytes).await
+    }
+
+    /// Takes the header that tells where the connection comes from. False without a sound one.
+    async fn take_proxy_header(&mut self) -> bool {
+        let fd = &self.wire.fd;
+        loop {
+            let ended = match fd.readable().await {
+                Ok(mut ready) => {
+                    let ended = ready.ready().is_read_closed();
+                    ready.clear_ready();
+                    ended
+                }
+                Err(_) => return false,
+            };
+            let mut scratch = self.local.scratch.borrow_mut();
+            let count = match peek(fd.get_ref(), &mut scratch) {
+                Read::Bytes(count) => count,
+                Read::Nothing => continue,
+                Read::End => return false,
+            };
+            match proxy_protocol::header(scratch.get(..count).unwrap_or_default()) {
+                Header::More if ended => return false,
+                Header::More => {}
+                Header::Invalid => return false,
+                Header::Whole { len, source } => {
+                    if let Some(source) = source {
+                        self.peer = Some(source.into());
+                    }
+                    return scratch.get_mut(..len).is_some_and(|head| take(fd.get_ref(), head));
+                }
+            }
+        }
+    }
+
     /// Looks at the first bytes until they tell what is asked for. The head of a request that is
     /// ours is taken; of all else nothing is.
     async fn first(&mut self) -> Next {
         let deadline = Instant::now() + self.acceptor.limits.first_bytes;
         loop {
-            let ended = match timeout_at(deadline, self.fd.readable()).await {
+            let ended = match timeout_at(deadline, self.wire.fd.readable()).await {
                 Ok(Ok(mut ready)) => {
                     let ended = ready.ready().is_read_closed();
                     // Cleared before looking: what comes from now on is news again. The end is
@@ -157,7 +262,7 @@ impl Connection {
     /// Nothing while more has to come.
     fn look_at_first(&mut self, policy: &Arc<Policy>) -> Option<Next> {
         let mut scratch = self.local.scratch.borrow_mut();
-        let count = match peek(self.fd.get_ref(), &mut scratch) {
+        let count = match peek(self.wire.fd.get_ref(), &mut scratch) {
             Read::Bytes(count) => count,
             Read::Nothing => return None,
             Read::End => return Some(Next::End),
@@ -167,7 +272,7 @@ impl Connection {
             Look::Foreign => Some(Next::Foreign),
             Look::Ours(request) => {
                 let mut head = vec![0; request.len];
-                if take(self.fd.get_ref(), &mut head) {
+                if take(self.wire.fd.get_ref(), &mut head) {
                     Some(Next::Request(policy.clone(), request, head))
                 } else {
                     Some(Next::End)
@@ -176,9 +281,9 @@ impl Connection {
         }
     }
 
-    /// Reads the request that follows on a connection that was kept.
-    async fn following(&mut self, policy: &Policy) -> Next {
-        let idle = policy.keep_alive + KEEP_ALIVE_GRACE;
+    /// Reads the next request, on a connection that was kept, or whose first bytes had to be taken. It
+    /// may stay silent for so long.
+    async fn following(&mut self, idle: Duration) -> Next {
         let mut deadline = Instant::now() + idle;
         let mut begun = false;
         loop {
@@ -197,7 +302,7 @@ impl Connection {
                     }
                 }
             }
-            match timeout_at(deadline, read_more(&self.fd, &mut self.buffer)).await {
+            match timeout_at(deadline, self.wire.read_more(&mut self.buffer)).await {
                 Ok(Read::Bytes(_)) => {}
                 Ok(Read::Nothing | Read::End) => return Next::End,
                 Err(_) if self.buffer.is_empty() => return Next::End,
@@ -208,14 +313,15 @@ impl Connection {
 
     /// Gives the connection, with what was read of it, to the owner of the HTTP server.
     pub fn pass(self) {
-        self.acceptor.pass(self.fd.into_inner(), self.buffer);
+        let Self { acceptor, wire, peer, buffer, .. } = self;
+        relay::pass(&acceptor, peer.as_ref(), wire.into_parts(), buffer);
     }
 
     /// Reads what comes while an answer is awaited, and returns when the peer has left. Of what
     /// comes too early only so much is read.
-    pub async fn gone(fd: &AsyncFd<OwnedFd>, buffer: &mut Vec<u8>) {
+    pub async fn gone(wire: &mut Wire, buffer: &mut Vec<u8>) {
         while buffer.len() < MAX_HEAD {
-            if read_more(fd, buffer).await == Read::End {
+            if wire.read_more(buffer).await == Read::End {
                 return;
             }
         }
@@ -230,4 +336,4 @@ async fn closed(phase: &mut watch::Receiver<Phase>, at: Phase) {
 }
 
 /// A request that leaves the client just before its time is up still finds the connection.
-const KEEP_ALIVE_GRACE: std::time::Duration = std::time::Duration::from_secs(1);
+const KEEP_ALIVE_GRACE: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use super::handshake::{self, Origin};
 use super::policy::{Policy, Route};
 use super::request::{Kind, Request};
 use super::response;
-use super::stream::{Read, read_more, write_all};
+use super::stream::Read;
 
 /// What has become of a request.
 pub enum Outcome {
@@ -55,13 +55,14 @@ async fn open(
     route: &Route,
     head: &[u8],
 ) -> Outcome {
-    let Connection { acceptor, local, fd, peer, .. } = &*connection;
+    let Connection { acceptor, local, wire, peer, .. } = &*connection;
     if !acceptor.begin_handshake() {
         let _ = write(connection, &response::overloaded()).await;
         return Outcome::Gone;
     }
     let origin = Origin { acceptor, peer: peer.as_ref(), head };
-    let Some((sid, packet)) = handshake::open_polling(&origin, local, route, fd.get_ref()) else {
+    let Some((sid, packet)) = handshake::open_polling(&origin, local, route, wire.fd.get_ref())
+    else {
         return Outcome::Declined;
     };
     let polling = Polling { pending: None, supports_binary: true, jsonp: None };
@@ -77,11 +78,11 @@ async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<R
     let request = next_request();
     let (reply, answer) = oneshot::channel();
     call(&known, sid, CallKind::Poll { request, reply });
-    let Connection { fd, buffer, .. } = connection;
+    let Connection { wire, buffer, .. } = connection;
     tokio::select! {
         biased;
         answer = answer => answer.map_err(|_| Outcome::Declined),
-        () = Connection::gone(fd, buffer) => {
+        () = Connection::gone(wire, buffer) => {
             let key = known.session.key;
             Pool::global().send(known.session.shard, Command::PollAborted { key, request });
             Err(Outcome::Gone)
@@ -114,10 +115,10 @@ async fn read_and_post(
     sid: &Sid,
     length: usize,
 ) -> Result<Response, Outcome> {
-    let Connection { acceptor, fd, buffer, .. } = connection;
+    let Connection { acceptor, wire, buffer, .. } = connection;
     let arrives = async {
         while buffer.len() < length {
-            if read_more(fd, buffer).await == Read::End {
+            if wire.read_more(buffer).await == Read::End {
                 return false;
             }
         }
@@ -139,9 +140,9 @@ fn call(known: &Known, sid: &Sid, kind: CallKind) {
     Pool::global().send(known.session.shard, Command::Call(Box::new(call)));
 }
 
-async fn write(connection: &Connection, bytes: &[u8]) -> Outcome {
+async fn write(connection: &mut Connection, bytes: &[u8]) -> Outcome {
     let limit = connection.acceptor.limits.request;
-    match timeout(limit, write_all(&connection.fd, bytes)).await {
+    match timeout(limit, connection.wire.write_all(bytes)).await {
         Ok(Ok(())) => Outcome::Answered,
         _ => Outcome::Gone,
     }

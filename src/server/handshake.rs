@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustix::net::{SendFlags, SocketAddrAny, getsockname, send};
+use rustix::net::{SocketAddrAny, getsockname};
 use tokio::sync::oneshot;
 
 use crate::proto::engine::Revision;
@@ -18,8 +18,10 @@ use super::acceptor::{Acceptor, Local};
 use super::address::{write_address, write_latin1};
 use super::connection::Connection;
 use super::policy::{Policy, Route};
+use super::relay;
 use super::request::{Kind, Request};
 use super::response;
+use super::wire::Parts;
 
 /// Where a request comes from.
 pub struct Origin<'a> {
@@ -37,21 +39,22 @@ pub fn open_web_socket(
     local: &Rc<Local>,
     policy: &Policy,
     request: &Request,
-    fd: OwnedFd,
+    mut parts: Parts,
 ) {
     let Some(route) = policy.routes.get(request.route) else { return };
     let Kind::OpenWebSocket { key } = &request.kind else { return };
     if !origin.acceptor.begin_handshake() {
         // One try: who is overloaded does not wait for a peer.
-        let _ = send(&fd, &response::overloaded(), SendFlags::NOSIGNAL);
-        return;
+        return parts.write_once(&response::overloaded());
     }
     let Some(sid) = local.sids.borrow_mut().next() else { return };
     let link = next_link();
+    let Parts { fd, tls } = parts;
     let details = origin.details(route, &sid, Some(link), &fd);
     let start = Start::WebSocket(Link {
         id: link,
         fd: Some(fd),
+        tls,
         head: Vec::new(),
         response: response::switching(route, request, key),
         agreement: None,
@@ -91,9 +94,9 @@ pub async fn switch(connection: Connection, policy: &Policy, request: &Request, 
             if !connection.buffer.is_empty() {
                 return pass(connection, head);
             }
-            let Connection { acceptor, local, fd, peer, .. } = connection;
+            let Connection { acceptor, local, wire, peer, .. } = connection;
             let origin = Origin { acceptor: &acceptor, peer: peer.as_ref(), head: &head };
-            open_web_socket(&origin, &local, policy, request, fd.into_inner());
+            open_web_socket(&origin, &local, policy, request, wire.into_parts());
         }
         Kind::Upgrade { sid, key } => {
             let Some(route) = policy.routes.get(request.route) else { return };
@@ -116,14 +119,15 @@ async fn upgrade(
     response: String,
     head: Vec<u8>,
 ) {
-    let Connection { acceptor, fd, peer, buffer, .. } = connection;
-    let fd = fd.into_inner();
+    let Connection { acceptor, wire, peer, buffer, .. } = connection;
+    let Parts { fd, tls } = wire.into_parts();
     let origin = Origin { acceptor: &acceptor, peer: peer.as_ref(), head: &head };
     let mut details = String::with_capacity(head.len() + 96);
     origin.write(&mut details, &fd);
     let link = Link {
         id: next_link(),
         fd: Some(fd),
+        tls,
         head: buffer.clone(),
         response,
         agreement: None,
@@ -137,11 +141,11 @@ async fn upgrade(
     let call = Call { key: session.key, sid: *sid, kind };
     Pool::global().send(session.shard, Command::Call(Box::new(call)));
     if let Ok(Some(takeover)) = declined.await
-        && let Some(fd) = takeover.upgrade.link.fd
+        && let Link { fd: Some(fd), tls, .. } = takeover.upgrade.link
     {
         let mut bytes = head;
         bytes.extend_from_slice(&buffer);
-        acceptor.pass(fd, bytes);
+        relay::pass(&acceptor, peer.as_ref(), Parts { fd, tls }, bytes);
     }
 }
 

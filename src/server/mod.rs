@@ -12,10 +12,14 @@ mod gzip;
 mod handshake;
 mod passed;
 mod policy;
+mod proxy_protocol;
+mod relay;
 mod request;
 mod response;
 mod sid;
 mod stream;
+mod tls;
+mod wire;
 
 pub use acceptor::{Acceptor, Limits};
 pub use bind::bind_shared_port;
@@ -23,4 +27,7 @@ pub use cors::{Cors, Origins};
 pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
 #[cfg(feature = "fuzzing")]
+pub use proxy_protocol::{Header, MAX_HEADER, header};
+#[cfg(feature = "fuzzing")]
 pub use request::{Kind, Look, look};
+pub use tls::{Identity, TlsSetup};

@@ -12,6 +12,8 @@ pub struct Passed {
     pub fd: OwnedFd,
     /// What was read of it already; nothing when it was only looked at.
     pub bytes: Vec<u8>,
+    /// The peer's address and port and our own, where the socket does not tell.
+    pub addresses: Option<String>,
 }
 
 /// The connections that wait.

@@ -18,6 +18,13 @@ pub struct Policy {
     pub keep_alive: Duration,
 }
 
+impl Policy {
+    /// How many I/O threads the engines are spread over.
+    pub fn threads(&self) -> usize {
+        self.routes.iter().map(|route| route.shards).max().unwrap_or(1)
+    }
+}
+
 /// One engine, and which of its requests JavaScript has no part in.
 #[derive(Debug, Clone)]
 pub struct Route {

@@ -69,7 +69,8 @@ pub async fn write_all(fd: &AsyncFd<OwnedFd>, mut bytes: &[u8]) -> io::Result<()
     Ok(())
 }
 
-fn receive(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Read {
+/// One read.
+pub fn receive(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Read {
     loop {
         return match recv(fd, &mut *buffer, flags) {
             Ok((_, 0)) => Read::End,

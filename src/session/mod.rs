@@ -427,7 +427,7 @@ impl Session {
         self.flush(ctx);
         match self.link_mut(link) {
             Some(ws) => {
-                let done = ws.out.is_empty();
+                let done = ws.out.is_empty() && !ws.stream.holds_back();
                 ws.blocked = !done;
                 if done {
                     ctx.events(self.inbound.port).blocked(self.inbound.handle, 0);
@@ -573,7 +573,8 @@ impl Session {
         self.mark_dirty(ctx);
     }
 
-    fn mark_dirty(&mut self, ctx: &mut Context) {
+    /// Has the stream flushed at the end of the round.
+    pub fn mark_dirty(&mut self, ctx: &mut Context) {
         if !self.dirty {
             self.dirty = true;
             ctx.dirty.push(self.key);
@@ -647,11 +648,11 @@ fn flush_ws(
     #[cfg(unix)]
     if state == Flush::Blocked
         && !ws.blocked
-        && let Stream::Fd(fd) = &ws.stream
+        && let Stream::Own(socket) = &ws.stream
     {
         ws.blocked = true;
         let waiting = ws.out.len() as u64;
-        ctx.tasks.push(Task::WatchWrites { key, link, fd: fd.clone() });
+        ctx.tasks.push(Task::WatchWrites { key, link, fd: socket.fd.clone() });
         ctx.events(port).blocked(handle, waiting);
     }
     Ok(state)

@@ -135,6 +135,9 @@ pub struct Link {
     /// Its descriptor; bridged through JavaScript without one.
     #[cfg(unix)]
     pub fd: Option<std::os::fd::OwnedFd>,
+    /// What is spoken on the descriptor, if that is not plain.
+    #[cfg(unix)]
+    pub tls: Option<Box<crate::transport::Tls>>,
     /// Bytes that were read with the request.
     pub head: Vec<u8>,
     /// The HTTP answer.

@@ -162,6 +162,23 @@ impl Pool {
         Ok(())
     }
 
+    /// Runs something on the thread of one of the first `shards` shards in turn. A shard that cannot
+    /// start is stood in for by the first.
+    ///
+    /// # Errors
+    ///
+    /// As `start`.
+    pub fn run_in_turn(
+        &self,
+        shards: usize,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let wanted = self.next.fetch_add(1, Ordering::Relaxed) % shards.clamp(1, MAX_SHARDS);
+        let shard = self.ensure(wanted).or_else(|_| self.ensure(0))?;
+        shard.queue.push(Command::Run(Job(Box::new(work))));
+        Ok(())
+    }
+
     /// Sends a command to every shard that runs. `make` is called once for each.
     pub fn send_all(&self, mut make: impl FnMut() -> Command) {
         for shard in self.running() {

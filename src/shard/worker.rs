@@ -16,6 +16,8 @@ use crate::config;
 use crate::event::{Body, CloseReason, Port};
 use crate::metrics::Metrics;
 use crate::session::{Context, PortId, Session, Task};
+#[cfg(unix)]
+use crate::transport::Flush;
 use crate::transport::{BridgeFlow, Codec, Polling, Stream, WebSocket};
 
 use super::call::{Call, CallKind, Takeover};
@@ -67,8 +69,8 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Me
         state.guarded(Shard::flush);
         // Readers first: a session may have ended in the round it began in, and parting with a
         // stream stops its reader.
-        for (key, link, fd) in std::mem::take(&mut state.new_readers) {
-            shard.start_reader(&mut state, key, link, fd);
+        for (key, link, source) in std::mem::take(&mut state.new_readers) {
+            shard.start_reader(&mut state, key, link, source);
         }
         for task in std::mem::take(&mut state.ctx.tasks) {
             shard.start(&mut state, task);
@@ -100,7 +102,9 @@ struct Shard {
     /// The tasks that hold a stream open, by link.
     watchers: FxHashMap<u32, SmallVec<[AbortHandle; 1]>>,
     lingering: FxHashMap<u32, AbortHandle>,
-    new_readers: Vec<(u32, u32, Fd)>,
+    new_readers: Vec<(u32, u32, Source)>,
+    /// What a read of TLS says.
+    plain: Vec<u8>,
 }
 
 /// A session and its sockets' places in the room index, with their ordinals.
@@ -112,9 +116,11 @@ struct Entry {
 }
 
 #[cfg(unix)]
-type Fd = Rc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>;
+type Source = crate::transport::Socket;
 #[cfg(not(unix))]
-type Fd = std::convert::Infallible;
+type Source = std::convert::Infallible;
+#[cfg(unix)]
+type Fd = Rc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>;
 
 impl Shard {
     fn new(ctx: Context, slots: Arc<Mutex<Slots>>) -> Self {
@@ -128,6 +134,7 @@ impl Shard {
             watchers: FxHashMap::default(),
             lingering: FxHashMap::default(),
             new_readers: Vec::new(),
+            plain: Vec::new(),
         }
     }
 
@@ -363,8 +370,8 @@ impl Shard {
             }
             Start::WebSocket(link) => {
                 let limit = identity.config.max_payload();
-                let (ws, head, response, fd) = web_socket_of(link, limit);
-                self.new_readers.extend(fd.map(|fd| (key, ws.link, fd)));
+                let (ws, head, response, source) = web_socket_of(link, limit);
+                self.new_readers.extend(source.map(|source| (key, ws.link, source)));
                 let head = (ws.link, head);
                 (Session::websocket(ctx, identity, ws, response, &open), Some(head))
             }
@@ -387,9 +394,9 @@ impl Shard {
             self.ctx.events(port).probe_failed(handle, link.id);
             return self.ctx.events(port).stream_gone(handle, link.id);
         };
-        let (ws, mut head, response, fd) = web_socket_of(link, limit);
+        let (ws, mut head, response, source) = web_socket_of(link, limit);
         let id = ws.link;
-        self.new_readers.extend(fd.map(|fd| (key, id, fd)));
+        self.new_readers.extend(source.map(|source| (key, id, source)));
         self.with(key, |session, ctx| {
             session.on_probe(ctx, ws, response);
             if !head.is_empty() {
@@ -437,6 +444,37 @@ impl Shard {
                 self.with(key, |session, ctx| session.on_post(ctx, request, body, false));
             }
         }
+    }
+
+    /// Lets a session take in what was read of its stream over TLS.
+    #[cfg(unix)]
+    fn take_in(
+        &mut self,
+        key: u32,
+        link: u32,
+        tls: &RefCell<crate::transport::Tls>,
+        bytes: &[u8],
+    ) -> Option<bool> {
+        let mut plain = std::mem::take(&mut self.plain);
+        tls.borrow_mut().decrypt(bytes, &mut plain);
+        let mut keep = Some(true);
+        if !plain.is_empty() {
+            keep = self.with(key, |session, ctx| session.on_bytes(ctx, link, &mut plain));
+        }
+        plain.clear();
+        self.plain = plain;
+        if keep != Some(true) {
+            return keep;
+        }
+        if tls.borrow().has_ended() {
+            self.with(key, |session, ctx| session.on_stream_end(ctx, link));
+            return Some(false);
+        }
+        if tls.borrow().holds_back() {
+            // The protocol itself has something to say.
+            self.with(key, |session, ctx| session.mark_dirty(ctx));
+        }
+        keep
     }
 
     fn refuse(&mut self, port: PortId, handle: u32, request: u32) {
@@ -493,20 +531,23 @@ fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// Puts a WebSocket on a stream. Also returns what is to be done with it: bytes to take in, the
-/// HTTP answer, and the descriptor to read.
-fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String, Option<Fd>) {
+/// HTTP answer, and the socket to read.
+fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String, Option<Source>) {
     #[cfg(unix)]
-    let fd = link.fd.and_then(|fd| crate::transport::watch(fd).ok()).map(Rc::new);
+    let source = link
+        .fd
+        .and_then(|fd| crate::transport::watch(fd).ok())
+        .map(|fd| Source { fd: Rc::new(fd), tls: link.tls.map(|tls| Rc::new(RefCell::new(*tls))) });
     #[cfg(not(unix))]
-    let fd: Option<Fd> = None;
-    let stream = match &fd {
+    let source: Option<Source> = None;
+    let stream = match &source {
         #[cfg(unix)]
-        Some(fd) => Stream::Fd(fd.clone()),
+        Some(socket) => Stream::Own(socket.clone()),
         _ => Stream::Bridge(BridgeFlow::default()),
     };
     let mut ws = WebSocket::new(link.id, stream, limit, link.agreement);
     ws.base64 = link.base64;
-    (ws, link.head, link.response, fd)
+    (ws, link.head, link.response, source)
 }
 
 impl Shared {
@@ -542,22 +583,22 @@ impl Shared {
     }
 
     #[cfg(unix)]
-    fn start_reader(&self, state: &mut Shard, key: u32, link: u32, fd: Fd) {
-        let task = tokio::task::spawn_local(self.clone().read(key, link, fd));
+    fn start_reader(&self, state: &mut Shard, key: u32, link: u32, source: Source) {
+        let task = tokio::task::spawn_local(self.clone().read(key, link, source));
         state.watch(link, task.abort_handle());
     }
 
     #[cfg(not(unix))]
-    fn start_reader(&self, _: &mut Shard, _: u32, _: u32, fd: Fd) {
-        match fd {}
+    fn start_reader(&self, _: &mut Shard, _: u32, _: u32, source: Source) {
+        match source {}
     }
 
     /// Reads a stream until it ends or the session lets go of it.
     #[cfg(unix)]
-    async fn read(self, key: u32, link: u32, fd: Fd) {
+    async fn read(self, key: u32, link: u32, source: Source) {
         let mut backlog = Backlog::default();
-        while let Ok(mut ready) = fd.readable().await {
-            let Round { emptied, flow, wait } = self.read_round(key, link, &fd, &mut backlog);
+        while let Ok(mut ready) = source.fd.readable().await {
+            let Round { emptied, flow, wait } = self.read_round(key, link, &source, &mut backlog);
             if emptied {
                 // The next edge will say when to come back.
                 ready.clear_ready();
@@ -577,10 +618,10 @@ impl Shared {
 
     /// Reads once and lets the session take the bytes in.
     #[cfg(unix)]
-    fn read_round(&self, key: u32, link: u32, fd: &Fd, backlog: &mut Backlog) -> Round {
+    fn read_round(&self, key: u32, link: u32, source: &Source, backlog: &mut Backlog) -> Round {
         let mut state = self.state.borrow_mut();
         let mut buffer = std::mem::take(&mut state.read_buffer);
-        let (step, used) = read_once(fd, &mut buffer);
+        let (step, used) = read_once(&source.fd, &mut buffer);
         state.ctx.now = Instant::now();
         let flow = match step {
             ReadStep::Bytes(count) => {
@@ -588,7 +629,10 @@ impl Shared {
                 state.ctx.metrics.reads.add(1);
                 state.ctx.metrics.bytes_in.add(count as u64);
                 let bytes = buffer.get_mut(..count).unwrap_or_default();
-                let keep = state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes));
+                let keep = match &source.tls {
+                    None => state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes)),
+                    Some(tls) => state.take_in(key, link, tls, bytes),
+                };
                 if keep == Some(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
             ReadStep::NotReady => ControlFlow::Continue(()),
@@ -693,22 +737,21 @@ fn read_once(fd: &Fd, buffer: &mut [u8]) -> (ReadStep, usize) {
 /// asked to. The stream closes when this ends.
 #[cfg(unix)]
 async fn linger(mut ws: WebSocket, wait: bool) {
-    use crate::transport::Flush;
-
-    let Stream::Fd(fd) = &mut ws.stream else { return };
-    let fd = fd.clone();
-    loop {
-        match ws.stream.flush(&mut ws.out, |_| {}) {
-            Ok(Flush::Drained) => break,
-            Ok(Flush::Blocked) => match fd.writable().await {
-                Ok(mut ready) => ready.clear_ready(),
-                Err(_) => return,
-            },
-            Err(_) => return,
-        }
-    }
+    let Stream::Own(socket) = &ws.stream else { return };
+    let Source { fd, tls } = socket.clone();
     if !wait {
+        // One try: an alert may say why.
+        let _ = ws.stream.flush(&mut ws.out, |_| {});
         return;
+    }
+    if !drain(&mut ws, &fd).await {
+        return;
+    }
+    if let Some(tls) = tls {
+        tls.borrow_mut().say_end();
+        if !drain(&mut ws, &fd).await {
+            return;
+        }
     }
     // Our close frame is the last thing we say. The peer answers it and closes; half-closing tells
     // so even a peer whose frames we stopped reading in the middle.
@@ -723,6 +766,21 @@ async fn linger(mut ws: WebSocket, wait: bool) {
         }
         if matches!(step, ReadStep::End) {
             return;
+        }
+    }
+}
+
+/// Writes all that waits. False when the stream is broken.
+#[cfg(unix)]
+async fn drain(ws: &mut WebSocket, fd: &Fd) -> bool {
+    loop {
+        match ws.stream.flush(&mut ws.out, |_| {}) {
+            Ok(Flush::Drained) => return true,
+            Ok(Flush::Blocked) => match fd.writable().await {
+                Ok(mut ready) => ready.clear_ready(),
+                Err(_) => return false,
+            },
+            Err(_) => return false,
         }
     }
 }

@@ -7,6 +7,8 @@ mod polling;
 mod stream;
 #[cfg(unix)]
 mod takeover;
+#[cfg(unix)]
+mod tls;
 mod websocket;
 mod write_queue;
 
@@ -16,5 +18,7 @@ pub use polling::Polling;
 pub use stream::{BridgeFlow, Stream};
 #[cfg(unix)]
 pub use takeover::{duplicate, watch};
+#[cfg(unix)]
+pub use tls::{Socket, Tls};
 pub use websocket::WebSocket;
 pub use write_queue::{Flush, WriteQueue};

@@ -1,14 +1,8 @@
-//! Where the bytes of a WebSocket go: a file descriptor of our own, or a stream that lives in
-//! JavaScript (TLS ended by Node, a pipe, any Duplex).
+//! Where the bytes of a WebSocket go: a socket of our own, or a stream that lives in JavaScript (TLS
+//! ended by Node, a pipe, any Duplex).
 
 #[cfg(unix)]
-use std::os::fd::{AsFd, OwnedFd};
-#[cfg(unix)]
-use std::rc::Rc;
-
-#[cfg(unix)]
-use tokio::io::unix::AsyncFd;
-
+use super::tls::Socket;
 use super::write_queue::{Flush, WriteQueue};
 
 /// A connected byte stream.
@@ -16,7 +10,7 @@ use super::write_queue::{Flush, WriteQueue};
 pub enum Stream {
     /// A socket taken over from Node, or accepted by ourselves. Shared with the task that reads it.
     #[cfg(unix)]
-    Fd(Rc<AsyncFd<OwnedFd>>),
+    Own(Socket),
     /// Bytes pass through JavaScript.
     Bridge(BridgeFlow),
 }
@@ -44,7 +38,7 @@ impl Stream {
     ) -> std::io::Result<Flush> {
         match self {
             #[cfg(unix)]
-            Self::Fd(fd) => queue.write_to(fd.as_fd()),
+            Self::Own(socket) => socket.flush(queue),
             Self::Bridge(flow) => {
                 if queue.is_empty() {
                     return Ok(if flow.in_flight { Flush::Blocked } else { Flush::Drained });
@@ -55,6 +49,15 @@ impl Stream {
                 }
                 Ok(Flush::Blocked)
             }
+        }
+    }
+
+    /// True while the stream itself holds something that was not written.
+    pub fn holds_back(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Own(socket) => socket.holds_back(),
+            Self::Bridge(_) => false,
         }
     }
 }

@@ -109,6 +109,23 @@ impl WriteQueue {
         Ok(Flush::Drained)
     }
 
+    /// Offers the oldest frames to a writer and drops what it has taken. Returns how much that was.
+    #[cfg(unix)]
+    pub fn advance_with(
+        &mut self,
+        write: impl FnOnce(&[std::io::IoSlice<'_>]) -> std::io::Result<usize>,
+    ) -> std::io::Result<usize> {
+        let mut slices = [std::io::IoSlice::new(&[]); crate::config::MAX_WRITE_SLICES];
+        let mut count = 0;
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            *slice = std::io::IoSlice::new(frame);
+            count += 1;
+        }
+        let written = write(slices.get(..count).unwrap_or_default())?;
+        self.advance(written);
+        Ok(written)
+    }
+
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
         while let Some(front) = self.frames.front_mut() {

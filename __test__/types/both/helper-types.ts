@@ -216,7 +216,9 @@ type OwnOptions =
   | "maxHandshakes"
   | "maxNamespaces"
   | "maxRooms"
+  | "proxyProtocol"
   | "rateLimit"
+  | "tls"
   | "trustProxy";
 
 export type Options = [

@@ -1,0 +1,221 @@
+"use strict";
+
+// TLS of servers that the native listener accepts for: the options of Node's https servers are
+// read, keys and certificates with Node's own code, and what they come to is given to the core.
+
+const https = require("https");
+const { createPrivateKey, X509Certificate } = require("crypto");
+
+/** On https servers whose TLS the core may speak. */
+const kTls = Symbol("tls");
+/** On sockets whose bytes the core decrypts and encrypts. */
+const kDecrypted = Symbol("decrypted");
+
+/** What each option has to be, where not any value will do; checked here and by Node. */
+const OPTIONS = {
+  key: undefined,
+  cert: undefined,
+  ca: undefined,
+  passphrase: undefined,
+  minVersion: [isVersion, '"TLSv1.2" or "TLSv1.3"'],
+  maxVersion: [isVersion, '"TLSv1.2" or "TLSv1.3"'],
+  ALPNProtocols: [isHttp1, '["http/1.1"]'],
+  handshakeTimeout: [isDuration, "a whole number of milliseconds from 1 on"],
+  contexts: [isObject, "an object with the options of a context for each server name"],
+};
+/** Those that each of the contexts takes. */
+const CONTEXT_OPTIONS = ["key", "cert", "ca", "passphrase"];
+
+/**
+ * Makes an https server of the option `tls`.
+ * @param {any} options
+ * @param {import("http").RequestListener} listener
+ * @param {boolean} isNative the native listener accepts its connections, where it can
+ */
+function createSecureServer(options, listener, isNative) {
+  if (!isObject(options)) {
+    throw new TypeError('the option "tls" must be an object with a "key" and a "cert"');
+  }
+  const setup = isNative ? readSetup(options) : undefined;
+  const { contexts, ...own } = options;
+  /** @type {any} */
+  const server = https.createServer(own, listener);
+  addContexts(server, contexts);
+  if (setup === undefined) {
+    return server;
+  }
+  const state = { setup, options, onChange: noop };
+  Object.defineProperty(server, kTls, { value: state });
+  const { setSecureContext } = server;
+  server.setSecureContext = function (changed) {
+    const next = { ...state.options, ...changed };
+    const setup = readSetup(next);
+    setSecureContext.call(server, next);
+    addContexts(server, changed.contexts);
+    Object.assign(state, { setup, options: next });
+    state.onChange();
+  };
+  return server;
+}
+
+/** What the core is given: see `TlsOptions` in the binding. */
+function readSetup(options) {
+  check(options, Object.keys(OPTIONS), "tls");
+  const { minVersion = "TLSv1.2", maxVersion = "TLSv1.3", contexts = {} } = options;
+  if (minVersion > maxVersion) {
+    throw new TypeError('the option "tls.maxVersion" is below "tls.minVersion"');
+  }
+  const identities = identitiesOf(options, undefined, "tls");
+  for (const name of Object.keys(contexts)) {
+    const where = `tls.contexts[${JSON.stringify(name)}]`;
+    check(contexts[name], CONTEXT_OPTIONS, where);
+    identities.push(...identitiesOf(contexts[name], name, where));
+  }
+  return {
+    handshakeTimeout: options.handshakeTimeout ?? HANDSHAKE_TIMEOUT,
+    native: { identities, tls12: minVersion === "TLSv1.2", tls13: maxVersion === "TLSv1.3" },
+  };
+}
+
+/** Certificates with their keys. With several of each, the first belong together, and so on. */
+function identitiesOf({ key, cert, ca, passphrase }, name, where) {
+  const keys = list(key);
+  const chains = list(cert);
+  if (keys.length === 0 || keys.length !== chains.length) {
+    throw new TypeError(`"${where}" needs a "key" for each "cert", and at least one of both`);
+  }
+  const others = list(ca).flatMap((pem) => certificatesIn(pem, `${where}.ca`));
+  return keys.map((pem, i) => {
+    const chain = complete(certificatesIn(chains[i], `${where}.cert`), others);
+    const secret = privateKey(pem, passphrase, `${where}.key`);
+    if (!chain[0].checkPrivateKey(secret)) {
+      throw new TypeError(`"${where}.key" is not the key of "${where}.cert"`);
+    }
+    return {
+      name,
+      chain: chain.map(({ raw }) => raw),
+      key: secret.export({ type: "pkcs8", format: "der" }),
+    };
+  });
+}
+
+/** The key, decrypted. */
+function privateKey(pem, passphrase, where) {
+  const given = isObject(pem) && "pem" in pem ? pem : { pem };
+  let key;
+  try {
+    key = createPrivateKey({ key: given.pem, passphrase: given.passphrase ?? passphrase });
+  } catch (err) {
+    throw new TypeError(`"${where}" cannot be read: ${err.message}`, { cause: err });
+  }
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const isKnown =
+    type === "ed25519" ||
+    (type === "rsa" && details.modulusLength >= 2048) ||
+    (type === "ec" && ["prime256v1", "secp384r1"].includes(details.namedCurve));
+  if (!isKnown) {
+    throw new TypeError(
+      `"${where}" must be RSA of 2048 bits or more, EC over P-256 or P-384, or Ed25519`,
+    );
+  }
+  return key;
+}
+
+/** All certificates in a PEM text. */
+function certificatesIn(pem, where) {
+  const blocks = String(pem).match(CERTIFICATE);
+  if (blocks === null) {
+    throw new TypeError(`"${where}" must be certificates in PEM`);
+  }
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (err) {
+    throw new TypeError(`"${where}" cannot be read: ${err.message}`, { cause: err });
+  }
+}
+
+/** Adds who signed the last of a chain, except for the root that clients have, as OpenSSL does. */
+function complete(chain, others) {
+  const whole = [...chain];
+  for (let left = others.length; left > 0; left--) {
+    const last = whole[whole.length - 1];
+    const issuer = others.find((other) => last.checkIssued(other));
+    if (issuer === undefined || issuer.checkIssued(issuer)) {
+      break;
+    }
+    whole.push(issuer);
+  }
+  return whole;
+}
+
+function addContexts(server, contexts = {}) {
+  for (const name of Object.keys(contexts)) {
+    server.addContext(name, contexts[name]);
+  }
+}
+
+function check(options, known, where) {
+  if (!isObject(options)) {
+    throw new TypeError(`"${where}" must be an object with a "key" and a "cert"`);
+  }
+  for (const name of Object.keys(options)) {
+    if (options[name] === undefined) {
+      continue;
+    }
+    if (!known.includes(name)) {
+      throw new TypeError(
+        `the native listener does not take "${where}.${name}": known are ${known.join(", ")}; ` +
+          'with acceptor: "node", all options of tls.createServer() are taken',
+      );
+    }
+    const [isSound, words] = OPTIONS[name] ?? [];
+    if (isSound !== undefined && !isSound(options[name])) {
+      throw new TypeError(
+        `"${where}.${name}" must be ${words}, not ${JSON.stringify(options[name])}`,
+      );
+    }
+  }
+}
+
+/**
+ * Shows a socket as one of a TLS connection.
+ * @param {any} socket
+ */
+function markAsSecure(socket) {
+  Object.assign(socket, {
+    encrypted: true,
+    // No client is asked for a certificate.
+    authorized: false,
+    authorizationError: null,
+    getPeerCertificate: () => ({}),
+    [kDecrypted]: true,
+  });
+}
+
+function list(value) {
+  return value === undefined ? [] : [].concat(value);
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+}
+
+function isVersion(value) {
+  return value === "TLSv1.2" || value === "TLSv1.3";
+}
+
+function isHttp1(value) {
+  return Array.isArray(value) && value.length === 1 && value[0] === "http/1.1";
+}
+
+function isDuration(value) {
+  return Number.isInteger(value) && value >= 1 && value < 2 ** 31;
+}
+
+function noop() {}
+
+/** Milliseconds: who is there answers faster. */
+const HANDSHAKE_TIMEOUT = 10_000;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+module.exports = { createSecureServer, kDecrypted, kTls, markAsSecure };
