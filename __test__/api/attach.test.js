@@ -159,8 +159,11 @@ test("the package itself can be called with options, and with nothing", async ()
 });
 
 test("attach(requestHandler) throws and says what to pass instead", () => {
-  assert.throws(() => new Server(() => {}), /Please pass a http\.Server instance/);
-  assert.throws(() => new Server().attach(function app() {}), /http\.Server/);
+  const message =
+    "You are trying to attach socket.io to an express request handler function. " +
+    "Please pass a http.Server instance.";
+  assert.throws(() => new Server(() => {}), { message });
+  assert.throws(() => new Server().attach(function app() {}), { message });
 });
 
 test("attach works on an http server that listens already", async (t) => {

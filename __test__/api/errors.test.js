@@ -65,8 +65,21 @@ test("a socket has a listener for errors from the start", async (t) => {
 
 test("a stateful regular expression cannot name namespaces", async (t) => {
   const app = await serve(t);
-  assert.throws(() => app.io.of(/^\/room-\d$/g), /stateful regular expressions/);
-  assert.throws(() => app.io.of(/^\/room-\d$/y), /stateful regular expressions/);
+  const message = "stateful regular expressions are not supported";
+  assert.throws(() => app.io.of(/^\/room-\d$/g), { message });
+  assert.throws(() => app.io.of(/^\/room-\d$/y), { message });
+});
+
+test("without an adapter there is nobody to list", async (t) => {
+  const app = await serve(t);
+  const nsp = app.io.of("/other");
+  const { adapter } = nsp;
+  nsp.adapter = undefined;
+  const message =
+    "No adapter for this namespace, are you trying to get the list of clients of a dynamic namespace?";
+  assert.throws(() => nsp.allSockets(), { message });
+  assert.throws(() => nsp.to("room").allSockets(), { message });
+  nsp.adapter = adapter;
 });
 
 /** Starts the fixture and connects a client to it. */

@@ -1,6 +1,7 @@
 "use strict";
 
-// docs/compat.md says something about every point of the surface, once, and counts right.
+// docs/compat.md says something about every point of the surface, once, and counts right. What it
+// claims is shown by tests: evidence/ names them for each point, one file for each prefix of ids.
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
@@ -45,4 +46,35 @@ test("the tally counts the lines", () => {
 test("the list of points is sound", () => {
   assert.equal(new Set(ids).size, ids.length);
   assert.ok(ids.length > 400);
+});
+
+const EVIDENCE = path.join(__dirname, "evidence");
+const proven = new Map();
+for (const file of fs.readdirSync(EVIDENCE)) {
+  for (const [id, tests] of Object.entries(require(path.join(EVIDENCE, file)))) {
+    proven.set(id, { file, tests });
+  }
+}
+
+test("evidence is about points that exist, in the file of their prefix", () => {
+  for (const [id, { file, tests }] of proven) {
+    assert.ok(ids.includes(id), `${id} in ${file} is no point`);
+    assert.equal(file, `${id.split("-")[0]}.json`, id);
+    assert.ok(Array.isArray(tests) && tests.length > 0, `${id} names no test`);
+  }
+});
+
+test("the tests that evidence names exist", () => {
+  for (const [id, { tests }] of proven) {
+    for (const [file, title] of tests) {
+      const source = path.join(__dirname, "..", file);
+      assert.ok(fs.existsSync(source), `${id}: there is no ${file}`);
+      const text = fs.readFileSync(source, "utf8");
+      const literals = ["'", '"', "`"].map((quote) => quote + title + quote);
+      assert.ok(
+        literals.some((literal) => text.includes(literal)),
+        `${id}: no test "${title}" in ${file}`,
+      );
+    }
+  }
 });
