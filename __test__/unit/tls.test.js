@@ -332,6 +332,55 @@ function declare() {
     assert.equal(received, sent);
   });
 
+  test("what waited for a client that was slow comes whole", async (t) => {
+    const app = await serveSecure(t);
+    const ws = new WebSocket(`${app.url}/socket.io/?EIO=4&transport=websocket`, { ca: cert });
+    atEnd(t, () => ws.terminate());
+    await once(ws, "open");
+    const connected = next(app.io, "connection");
+    ws.send("40");
+    const [socket] = await connected;
+    await once(ws, "message");
+    ws._socket.pause();
+    const texts = Array.from({ length: 300 }, (_, i) => `${i} ${"x".repeat(i * 100)}`);
+    for (const text of texts) {
+      socket.emit("text", text);
+    }
+    await until(() => socket.conn.transport.socket.bufferedAmount > 0, "something waits");
+    const received = collect(ws, "message", texts.length);
+    ws._socket.resume();
+    assert.deepEqual(
+      (await received).map(([data]) => String(data)),
+      texts.map((text) => `42${JSON.stringify(["text", text])}`),
+    );
+    await until(() => socket.conn.transport.socket.bufferedAmount === 0, "nothing waits");
+  });
+
+  test("large answers of both servers reach a client that is slow", async (t) => {
+    const app = await serveSecure(t);
+    const text = "x".repeat(6_000_000);
+    app.io.on("connection", (socket) => socket.emit("text", text));
+    const { open } = await openPolling(app.url, { ca: cert });
+    const sid = `/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    const options = { ca: cert, method: "POST", body: "40" };
+    assert.equal((await request(app.url + sid, options)).text, "ok");
+    for (const path of [sid, "/large"]) {
+      if (path === "/large") {
+        app.httpServer.removeAllListeners("request");
+        app.httpServer.on("request", (req, res) => res.end(text));
+      }
+      const socket = await connectSecure(t, app, { highWaterMark: 1_000 });
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      let length = 0;
+      for await (const chunk of socket) {
+        length += chunk.length;
+        // Reads on in a later turn: what is sent meanwhile has to wait.
+        await new Promise(setImmediate);
+      }
+      assert.ok(length > text.length, `${length} bytes for ${path}`);
+    }
+  });
+
   test("closing ends what is open and frees the port", async (t) => {
     const app = await serveSecure(t);
     const { client } = await app.connect("/", { transports: ["websocket"] });
