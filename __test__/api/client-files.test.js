@@ -53,6 +53,15 @@ test("the script defines io", async (t) => {
   }
 });
 
+test("the method does not matter", async (t) => {
+  const app = await serve(t);
+  for (const method of ["POST", "PUT", "OPTIONS"]) {
+    const file = await request(`${app.url}/socket.io/socket.io.js`, { method });
+    assert.equal(file.status, 200, method);
+    assert.equal(file.headers.etag, ETAG);
+  }
+});
+
 test("a query string does not matter", async (t) => {
   const app = await serve(t);
   const file = await request(`${app.url}/socket.io/socket.io.js?v=1&x`);
@@ -67,6 +76,8 @@ for (const known of [ETAG, `W/${ETAG}`]) {
     const file = await request(`${app.url}/socket.io/socket.io.js`, { headers });
     assert.equal(file.status, 304);
     assert.equal(file.text, "");
+    assert.equal(file.headers["cache-control"], undefined);
+    assert.equal(file.headers.etag, undefined);
   });
 }
 

@@ -363,3 +363,22 @@ test("an event for a socket that is still in the middleware is lost", async (t) 
   const client = app.open();
   assert.equal((await next(client, "event"))[0], "on time");
 });
+
+for (const [reason, kept] of [
+  ["transport error", 1],
+  ["transport close", 1],
+  ["forced close", 1],
+  ["ping timeout", 1],
+  ["server shutting down", 1],
+  ["forced server close", 1],
+  ["parse error", 0],
+  ["client namespace disconnect", 0],
+  ["server namespace disconnect", 0],
+]) {
+  test(`a session is ${kept ? "kept" : "dropped"} after "${reason}"`, async (t) => {
+    const app = await serve(t, { options: OPTIONS });
+    const { socket } = await app.connect();
+    socket._onclose(reason);
+    assert.equal(app.io.sockets.adapter.sessions.size, kept);
+  });
+}

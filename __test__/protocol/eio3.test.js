@@ -200,18 +200,20 @@ test("a WebSocket session: frames, binary with its type, heartbeat", async (t) =
   assert.deepEqual(log, [[Buffer.from([7, 8])], [Buffer.from([9, 10])]]);
 });
 
-test("a WebSocket session with b64 gets base64 in text frames", async (t) => {
-  const server = await startServer(t, OPTIONS);
-  const client = await server.websocket({ query: { EIO: 3, b64: 1 } });
-  assert.equal(await client.text(), "40");
-  const { socket } = server.sockets.get(client.sid);
-  socket.emit("b", Buffer.from([1, 2]));
-  assert.equal(await client.text(), '451-["b",{"_placeholder":true,"num":0}]');
-  assert.equal(await client.text(), "b4AQI=");
-  server.io.emit("b", Buffer.from([3]));
-  assert.equal(await client.text(), '451-["b",{"_placeholder":true,"num":0}]');
-  assert.equal(await client.text(), "b4Aw==");
-});
+for (const b64 of [1, 0, "no"]) {
+  test(`a WebSocket session with b64=${b64} gets base64 in text frames`, async (t) => {
+    const server = await startServer(t, OPTIONS);
+    const client = await server.websocket({ query: { EIO: 3, b64 } });
+    assert.equal(await client.text(), "40");
+    const { socket } = server.sockets.get(client.sid);
+    socket.emit("b", Buffer.from([1, 2]));
+    assert.equal(await client.text(), '451-["b",{"_placeholder":true,"num":0}]');
+    assert.equal(await client.text(), "b4AQI=");
+    server.io.emit("b", Buffer.from([3]));
+    assert.equal(await client.text(), '451-["b",{"_placeholder":true,"num":0}]');
+    assert.equal(await client.text(), "b4Aw==");
+  });
+}
 
 test("an upgrade of revision 3", async (t) => {
   const server = await startServer(t, OPTIONS);
@@ -258,6 +260,9 @@ test("namespaces of revision 3: connect, query, refusal, disconnect", async (t) 
 test("a session of revision 3 without pings times out", async (t) => {
   const server = await startServer(t, { ...OPTIONS, pingInterval: 30, pingTimeout: 20 });
   const client = await server.websocket({ query: { EIO: 3 } });
+  assert.equal(await client.text(), "40");
+  // In this revision the server never pings: the next frame is the end.
+  assert.equal(await client.closeHandshake(), undefined);
   assert.equal((await client.closed()).reason, "ping timeout");
 });
 

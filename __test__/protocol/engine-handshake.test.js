@@ -78,10 +78,20 @@ test("an empty sid is a handshake", async (t) => {
 
 test("query values are percent-decoded and the last duplicate wins", async (t) => {
   const server = await startServer(t);
-  const path = "/socket.io/?EIO=3&transport=nothing&EIO=4&transport=poll%69ng";
+  const path = "/socket.io/?EIO=3&transport=nothing&EIO=4&transport=poll%69ng&word=a+b%2Bc";
   const response = await server.request({ path });
   assert.equal(response.status, 200);
   assert.equal(response.text[0], "0");
+  const { conn } = server.sessions.get(JSON.parse(response.text.slice(1)).sid);
+  assert.equal(conn.request._query.word, "a b+c");
+});
+
+test("ids end in a counter, one for sessions and one for sockets", async (t) => {
+  const server = await startServer(t);
+  const clients = [await server.join(), await server.join()];
+  const count = (id) => Buffer.from(id, "base64url").readUIntBE(12, 3);
+  const [first, second] = clients.map((client) => [count(client.sid), count(client.ids["/"])]);
+  assert.deepEqual([second[0] - first[0], second[1] - first[1]], [1, 1]);
 });
 
 test("a request below the path is the engine's, any other is the application's", async (t) => {

@@ -227,3 +227,16 @@ test("a POST that never ends does not hold up the session's GET", async (t) => {
   assert.equal(await poll.text(), '42["news"]');
   await server.undisturbed({ clients: 2 });
 });
+
+test("packets in front of one that does not decode are engine messages", async (t) => {
+  const { server, client } = await hostile(t);
+  const poll = await client.hold();
+  const messages = [];
+  client.conn.on("message", (message) => messages.push(message));
+  await client.post(['42["log",1]', "xyz", '42["log",2]'].join(RS));
+  assert.equal(await poll.text(), "1");
+  assert.equal((await client.closed()).reason, "parse error");
+  assert.deepEqual(messages, ['2["log",1]']);
+  assert.deepEqual(client.record().log, []);
+  await server.undisturbed();
+});

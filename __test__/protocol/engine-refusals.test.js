@@ -255,3 +255,32 @@ test("the sid of a closed session is unknown", async (t) => {
   await assertUpgradeRefused(await server.upgrade({ query: { sid: client.sid } }), REFUSED[1]);
   await server.undisturbed();
 });
+
+/** Requests with several faults: the first check that fails gives the answer. */
+const ORDER = [
+  ["the transport before the Origin", { transport: "nothing" }, { origin: "http://a\x01b" }, 0],
+  ["the Origin before the sid", { transport: "polling", sid: "unknown" }, { origin: "\x01" }, 3],
+  ["the sid before the protocol", { transport: "polling", sid: "unknown", EIO: 3 }, {}, 1],
+  ["the method before allowRequest", { transport: "polling" }, { method: "POST" }, 2],
+  ["a missing upgrade before allowRequest", { transport: "websocket" }, {}, 3],
+  ["the protocol after allowRequest", { transport: "polling", EIO: 3 }, {}, 4],
+];
+
+for (const [title, query, { origin, method }, code] of ORDER) {
+  test(`of several faults the first check tells: ${title}`, async (t) => {
+    const allowRequest = (req, done) => done(null, false);
+    const server = await startServer(t, { allowRequest }, LENIENT);
+    const headers = origin === undefined ? {} : { Origin: origin };
+    const response = await server.request({ query, method, headers });
+    assertRefused(response, code, { status: code === 4 ? 403 : 400 });
+    assert.equal(server.refusals[0].code, code);
+  });
+}
+
+test("another transport is found before another revision of the protocol", async (t) => {
+  const server = await startServer(t);
+  const { sid } = await server.polling();
+  const query = { transport: "websocket", EIO: 3, sid };
+  assertRefused(await server.request({ query }), 3);
+  assert.equal(server.refusals[0].context.name, "TRANSPORT_MISMATCH");
+});

@@ -224,3 +224,26 @@ test("a packet for a namespace still in middleware closes the connection", async
   assert.equal((await client.closed()).reason, "forced close");
   await server.undisturbed();
 });
+
+test("a second CONNECT during the middleware of the first makes a second socket", async (t) => {
+  const server = await startServer(t);
+  const waiting = [];
+  server.io.of("/admin").use((socket, next) => waiting.push(next));
+  const client = await server.websocket();
+  client.send("40/admin,");
+  client.send("40/admin,");
+  await client.join();
+  assert.equal(waiting.length, 2);
+  for (const next of waiting) next();
+  const ids = [await client.text(), await client.text()].map(
+    (text) => JSON.parse(text.slice("40/admin,".length)).sid,
+  );
+  assert.notEqual(ids[0], ids[1]);
+  assert.deepEqual([...server.io.of("/admin").sockets.keys()], ids);
+  // The later one is the one that hears.
+  client.ids["/admin"] = ids[1];
+  client.send('42/admin,["log",1]');
+  await client.echo("/admin");
+  assert.deepEqual(client.record("/admin").log, [[1]]);
+  assert.deepEqual(server.sockets.get(ids[0]).log, []);
+});

@@ -297,3 +297,31 @@ test("unicast, broadcast, acks and attachments keep the order they were emitted 
     else assert.deepEqual(await client.binary(), each);
   }
 });
+
+test("flags do not show on the wire", async (t) => {
+  const { server, client, socket } = await joined(t);
+  socket.compress(false).emit("e", 1);
+  assert.equal(await client.text(), '42["e",1]');
+  await client.echo();
+  socket.volatile.emit("e", 2);
+  assert.equal(await client.text(), '42["e",2]');
+  server.io.compress(true).local.emit("e", 3);
+  assert.equal(await client.text(), '42["e",3]');
+  socket.timeout(60_000).emit("e", 4, () => {});
+  assert.equal(await client.text(), '420["e",4]');
+  client.send("430[]");
+  await client.echo();
+});
+
+// Looking for attachments calls it, and writing does; how often is nobody's promise.
+test("toJSON is called while emit runs and not afterwards", async (t) => {
+  const { server, client, socket } = await joined(t);
+  for (const emit of [socket.emit.bind(socket), server.io.emit.bind(server.io)]) {
+    let calls = 0;
+    emit("e", { toJSON: () => ({ n: ++calls > 0 }) });
+    const during = calls;
+    assert.ok(during >= 1 && during <= 3, `${during} calls`);
+    assert.equal(await client.text(), '42["e",{"n":true}]');
+    assert.equal(calls, during);
+  }
+});

@@ -70,6 +70,9 @@ for (const [sent, echoed] of [
   ["9007199254740993", "9007199254740992"],
   ["100000000000000000000", "100000000000000000000"],
   ["1000000000000000000000", "1e+21"],
+  // A space passes for a digit, as Number() has it.
+  [" 7", "7"],
+  [" ", "0"],
 ]) {
   test(`the ack id ${sent} is answered as the number ${echoed}`, async (t) => {
     const client = await joined(t);

@@ -231,3 +231,13 @@ for (const packet of ["0", "1", "5", "6", "0{}", "1x", "5probe", "6x"]) {
     assert.equal(client.conn.readyState, "open");
   });
 }
+
+test("what the application sends is a text or a binary frame, a number is text", async (t) => {
+  const client = await joined(t);
+  client.conn.send("");
+  client.conn.send(5);
+  client.conn.send("text");
+  client.conn.send(Buffer.from([1, 2]));
+  for (const packet of ["4", "45", "4text"]) assert.equal(await client.text(), packet);
+  assert.deepEqual(await client.binary(), Buffer.from([1, 2]));
+});
