@@ -262,8 +262,8 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   /**
    * Who accepts the connections of the HTTP server. An option of ferrio's own. With `"native"`, Rust
    * accepts and serves those of the engine without a step in JavaScript, and gives every other
-   * connection to the HTTP server; see docs/listener.md. Where that is not possible, Node accepts as
-   * usual, and a warning says why.
+   * connection to the HTTP server; see docs/listener.md. The TLS of an HTTPS server is then Rust's, too.
+   * Where that is not possible, Node accepts as usual, and a warning says why.
    *
    * @default the environment variable FERRIO_ACCEPTOR, or else "node"
    */

@@ -8,10 +8,11 @@ const https = require("node:https");
 const net = require("node:net");
 const nodeTest = require("node:test");
 const tls = require("node:tls");
+const express = require("express");
 const { WebSocket } = require("ws");
 const { Server } = require("../..");
 const { test, eachTransport } = require("../support/scenario");
-const { App, closeAtEnd } = require("../support/app");
+const { App, closeAtEnd, listen } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { selfSigned } = require("../support/certificate");
 const { collect, next, settle, until } = require("../support/events");
@@ -32,11 +33,15 @@ async function serveSecure(t, { transport, options, ...more } = {}) {
   closeAtEnd(t, io, app);
   io.listen({ port: 0, host: "127.0.0.1" }, { tls: { key, cert, ...more } });
   await next(io.httpServer, "listening");
-  const { port } = app;
-  Object.defineProperty(app, "url", { value: `https://127.0.0.1:${port}` });
-  const { open } = app;
-  app.open = (namespace, options) => open.call(app, namespace, { ca: cert, ...options });
+  trust(app);
   return app;
+}
+
+/** The clients of an application speak TLS from now on. */
+function trust(app) {
+  const { open, port } = app;
+  Object.defineProperty(app, "url", { value: `https://127.0.0.1:${port}` });
+  app.open = (namespace, options) => open.call(app, namespace, { ca: cert, ...options });
 }
 
 /** A bare connection over TLS, through its handshake. */
@@ -423,6 +428,57 @@ function declare() {
     io.setSecureContext(selfSigned({ type: "rsa" }));
     await assert.rejects(connectSecure(t, app));
   });
+
+  eachTransport(
+    "an https server that is attached to is accepted for when asked",
+    async (t, transport) => {
+      const httpServer = https.createServer(
+        { key, cert },
+        express().get("/page", (req, res) => {
+          res.json([req.secure, req.ip]);
+        }),
+      );
+      const io = new Server(httpServer, { acceptor: "native" });
+      const app = new App(io, transport);
+      closeAtEnd(t, io, app);
+      await listen(httpServer);
+      await until(() => httpServer._handle.constructor.name === "Listening", "Rust accepts");
+      trust(app);
+      const { client, socket } = await app.connect();
+      assert.equal(socket.handshake.secure, true);
+      socket.on("question", (value, answer) => answer(value));
+      assert.equal(await client.emitWithAck("question", "é"), "é");
+      const page = await request(`${app.url}/page`, { ca: cert });
+      assert.deepEqual(JSON.parse(page.text), [true, "127.0.0.1"]);
+      const other = selfSigned({ host: "other" });
+      httpServer.addContext("other", other);
+      const named = await connectSecure(t, app, { servername: "other", rejectUnauthorized: false });
+      assert.equal(named.getPeerCertificate().subject.CN, "other");
+      const renewed = selfSigned();
+      httpServer.setSecureContext(renewed);
+      await connectSecure(t, app, { ca: renewed.cert });
+    },
+  );
+
+  for (const [title, more, pattern] of [
+    ["SNICallback", { SNICallback: (name, done) => done(null) }, /it has "SNICallback"/],
+    ["requestCert", { requestCert: true }, /it has "requestCert"/],
+    ["other protocols", { ALPNProtocols: ["x"] }, /"ALPNProtocols" is not \["http\/1.1"\]/],
+    ["an old version", { minVersion: "TLSv1" }, /"tls.minVersion" must be/],
+    ["a key that rustls has not", selfSigned({ type: "p521" }), /"tls.key" must be RSA/],
+  ]) {
+    test(`an https server whose TLS the core cannot speak stays Node's: ${title}`, async (t) => {
+      const httpServer = https.createServer({ key, cert, ...more });
+      const io = new Server(httpServer, { acceptor: "native" });
+      closeAtEnd(t, io, new App(io));
+      const warned = once(process, "warning");
+      await listen(httpServer);
+      const [warning] = await warned;
+      assert.equal(warning.code, "FERRIO_ACCEPTOR");
+      assert.match(warning.message, pattern);
+      assert.equal(httpServer._handle.constructor.name, "TCP");
+    });
+  }
 
   test("options that mean nothing are named", () => {
     const { key: p521 } = selfSigned({ type: "p521" });

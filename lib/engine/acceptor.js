@@ -5,14 +5,14 @@
 
 const fs = require("fs");
 const http = require("http");
+const https = require("https");
 const net = require("net");
-const tls = require("tls");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, connections, core, ref, unref } = require("../dispatch");
 const { AcceptedLink, Origin, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, routeOf } = require("./policy");
-const { kTls, markAsSecure } = require("./tls");
+const { kTls, markAsSecure, prepareServer } = require("./tls");
 
 /** What `acceptor` may be. */
 const ACCEPTORS = ["node", "native"];
@@ -65,7 +65,7 @@ class Acceptor {
     /** Connections begin with a header of the PROXY protocol. */
     this.isProxied = false;
     /** The TLS that the core speaks, if it does. */
-    this.tls = httpServer[kTls];
+    this.tls = undefined;
     this._asked = false;
     this._warned = false;
     this._policy = "";
@@ -75,9 +75,6 @@ class Acceptor {
     const changed = () => this.refreshSoon();
     httpServer.on("newListener", changed);
     httpServer.on("removeListener", changed);
-    if (this.tls !== undefined) {
-      this.tls.onChange = () => this.id !== -1 && core.setTls(this.id, this.tls.setup.native);
-    }
     if (httpServer.listening) {
       // What is registered in this turn counts.
       setImmediate(() => this._take());
@@ -231,10 +228,14 @@ class Acceptor {
     if (!handle || handle instanceof Listening) {
       return;
     }
-    const obstacle = obstacleOf(httpServer, handle);
+    const obstacle = obstacleOf(httpServer, handle, this._asked);
     if (obstacle !== undefined) {
       this._complain(obstacle);
       return;
+    }
+    this.tls = httpServer[kTls];
+    if (this.tls !== undefined) {
+      this.tls.onChange = () => this.id !== -1 && core.setTls(this.id, this.tls.setup.native);
     }
     const id = core.openAcceptor(this._limits(), this.isProxied);
     this.id = id;
@@ -359,20 +360,24 @@ for (const name of [
 }
 
 /** Why Node has to accept, if it has. */
-function obstacleOf(httpServer, handle) {
+function obstacleOf(httpServer, handle, isAsked) {
   if (process.platform !== "linux") {
     return `the native listener needs Linux, not ${process.platform}`;
   }
-  if (!(httpServer instanceof http.Server) && httpServer[kTls] === undefined) {
-    return httpServer instanceof tls.Server
-      ? "Node ends the TLS of this server; with io.listen(port, { tls }), the native listener does"
-      : "the server is not one of node:http";
+  const isSecure = httpServer instanceof https.Server;
+  if (!(httpServer instanceof http.Server) && !isSecure) {
+    return "the server is neither one of node:http nor of node:https";
   }
   if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
     return "the server listens on neither a TCP port nor a unix socket of its own";
   }
   if (Object.hasOwn(handle, "close") || !(handle.fd >= 0)) {
     return "the cluster's primary process listens for this worker";
+  }
+  if (isSecure && httpServer[kTls] === undefined) {
+    // Its sockets are not those of node:tls then: nobody gets that unasked.
+    const obstacle = isAsked ? prepareServer(httpServer) : "nobody has asked otherwise";
+    return obstacle && `Node ends the TLS of this server: ${obstacle}`;
   }
   return undefined;
 }

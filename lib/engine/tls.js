@@ -4,6 +4,7 @@
 // read, keys and certificates with Node's own code, and what they come to is given to the core.
 
 const https = require("https");
+const tls = require("tls");
 const { createPrivateKey, X509Certificate } = require("crypto");
 
 /** On https servers whose TLS the core may speak. */
@@ -26,6 +27,30 @@ const OPTIONS = {
 /** Those that each of the contexts takes. */
 const CONTEXT_OPTIONS = ["key", "cert", "ca", "passphrase"];
 
+/** What https servers keep of options that the core does not have, by name and by symbol. */
+const FIELDS = [
+  "pfx",
+  "clientCertEngine",
+  "privateKeyEngine",
+  "privateKeyIdentifier",
+  "requestCert",
+  "secureProtocol",
+  "secureOptions",
+  "crl",
+  "sigalgs",
+  "ciphers",
+  "ecdhCurve",
+  "dhparam",
+  "ticketKeys",
+  "sessionTimeout",
+  "ALPNCallback",
+];
+const FIELDS_BY_SYMBOL = { SNICallback: "snicallback", pskCallback: "pskcallback" };
+/** Events by which an application has a part in handshakes. */
+const EVENTS = ["newSession", "resumeSession", "OCSPRequest", "keylog"];
+/** `["http/1.1"]` as servers keep it. */
+const HTTP1 = Buffer.from("\x08http/1.1", "latin1");
+
 /**
  * Makes an https server of the option `tls`.
  * @param {any} options
@@ -38,24 +63,79 @@ function createSecureServer(options, listener, isNative) {
   }
   const setup = isNative ? readSetup(options) : undefined;
   const { contexts, ...own } = options;
-  /** @type {any} */
   const server = https.createServer(own, listener);
   addContexts(server, contexts);
-  if (setup === undefined) {
-    return server;
+  if (setup !== undefined) {
+    prepare(server, options, setup);
   }
+  return server;
+}
+
+/**
+ * Prepares an https server of the application for the core.
+ * @param {any} server
+ * @returns {string|undefined} why that cannot be, if it cannot
+ */
+function prepareServer(server) {
+  if (server[kTls] !== undefined) {
+    return undefined;
+  }
+  const foreign =
+    FIELDS.find((name) => server[name]) ??
+    Object.keys(FIELDS_BY_SYMBOL).find((name) => field(server, FIELDS_BY_SYMBOL[name])) ??
+    EVENTS.find((name) => server.listenerCount(name) > 0);
+  if (foreign !== undefined) {
+    return `it has "${foreign}", which only Node knows`;
+  }
+  if (server._contexts.length > 0) {
+    return "it has contexts of its own for some server names";
+  }
+  if (!HTTP1.equals(server.ALPNProtocols ?? HTTP1)) {
+    return '"ALPNProtocols" is not ["http/1.1"]';
+  }
+  const { key, cert, ca, passphrase } = server;
+  const { minVersion = tls.DEFAULT_MIN_VERSION, maxVersion = tls.DEFAULT_MAX_VERSION } = server;
+  const asked = field(server, "handshake-timeout");
+  const handshakeTimeout = Math.min(asked ?? HANDSHAKE_TIMEOUT, HANDSHAKE_TIMEOUT);
+  const options = { key, cert, ca, passphrase, minVersion, maxVersion, handshakeTimeout };
+  try {
+    prepare(server, options, readSetup(options));
+  } catch (err) {
+    return err.message;
+  }
+  return undefined;
+}
+
+/** The core may speak the TLS of a server from now on, and follows when its context is replaced. */
+function prepare(server, options, setup) {
   const state = { setup, options, onChange: noop };
   Object.defineProperty(server, kTls, { value: state });
-  const { setSecureContext } = server;
-  server.setSecureContext = function (changed) {
-    const next = { ...state.options, ...changed };
-    const setup = readSetup(next);
-    setSecureContext.call(server, next);
-    addContexts(server, changed.contexts);
-    Object.assign(state, { setup, options: next });
+  const { addContext, setSecureContext } = server;
+  const change = (options, apply) => {
+    const setup = readSetup(options);
+    apply();
+    Object.assign(state, { setup, options });
     state.onChange();
   };
-  return server;
+  server.setSecureContext = (changed) => {
+    const next = { ...state.options, ...changed };
+    change(next, () => {
+      setSecureContext.call(server, next);
+      for (const name of Object.keys(changed.contexts ?? {})) {
+        addContext.call(server, name, changed.contexts[name]);
+      }
+    });
+  };
+  server.addContext = (name, context) => {
+    const contexts = { ...state.options.contexts, [name]: context };
+    change({ ...state.options, contexts }, () => addContext.call(server, name, context));
+  };
+}
+
+/** The value under a symbol of Node's own. */
+function field(server, description) {
+  const symbols = Object.getOwnPropertySymbols(server);
+  return server[symbols.find((symbol) => symbol.description === description)];
 }
 
 /** What the core is given: see `TlsOptions` in the binding. */
@@ -218,4 +298,4 @@ function noop() {}
 const HANDSHAKE_TIMEOUT = 10_000;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-module.exports = { createSecureServer, kDecrypted, kTls, markAsSecure };
+module.exports = { createSecureServer, kDecrypted, kTls, markAsSecure, prepareServer };
