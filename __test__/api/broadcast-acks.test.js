@@ -100,3 +100,35 @@ test("acknowledgements of a broadcast and of sockets do not mix", async (t) => {
   assert.deepEqual(broadcast.sort(), ["broadcast 0", "broadcast 1", "broadcast 2"]);
   assert.deepEqual(unicast, ["unicast 0", "unicast 1", "unicast 2"]);
 });
+
+test("this inside the callback of a broadcast is its operator", async (t) => {
+  const app = await serve(t);
+  const { client } = await app.connect();
+  client.on("question", (answer) => answer());
+  const operator = app.io.timeout(10_000);
+  const called = deferred();
+  operator.emit("question", function () {
+    called.resolve(this);
+  });
+  assert.equal(await called.promise, operator);
+});
+
+test("without a timeout a broadcast waits for no answer", async (t) => {
+  const app = await serve(t);
+  await app.connect();
+  const called = deferred();
+  app.io.emit("question", (...args) => called.resolve(args));
+  const [error, answers] = await called.promise;
+  assert.equal(error.message, "operation has timed out");
+  assert.deepEqual(answers, []);
+});
+
+test("nothing is left of a broadcast that timed out", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  const called = deferred();
+  app.io.timeout(10).emit("question", () => called.resolve());
+  assert.equal(socket.acks.size, 1);
+  await called.promise;
+  assert.equal(socket.acks.size, 0);
+});

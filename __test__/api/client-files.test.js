@@ -6,9 +6,10 @@ const assert = require("node:assert/strict");
 const http = require("node:http");
 const vm = require("node:vm");
 const zlib = require("node:zlib");
-const { name } = require("../support/target");
+const { name, target } = require("../support/target");
 const { test } = require("../support/scenario");
-const { serve } = require("../support/app");
+const { listen, serve } = require("../support/app");
+const { closeServerAtEnd } = require("../support/cleanup");
 const { request } = require("../support/request");
 
 const { version } = require(`${name}/package.json`);
@@ -138,3 +139,41 @@ test("the application does not see requests for the files", async (t) => {
   const app = await serve(t, { httpServer });
   assert.equal((await request(`${app.url}/socket.io/socket.io.js`)).status, 200);
 });
+
+for (const [title, serveClient, status] of [
+  ["nothing", undefined, 200],
+  ["null", null, 200],
+  ["0", 0, 200],
+  ["false", false, 400],
+]) {
+  test(`serveClient: ${title} is looked at when the server is attached`, async (t) => {
+    const app = await serve(t, { options: { serveClient } });
+    app.io.serveClient(!app.io.serveClient());
+    assert.equal((await request(`${app.url}/socket.io/socket.io.js`)).status, status);
+  });
+}
+
+test("io.serveClient(false) before the server is attached serves no files", async (t) => {
+  const io = new target.Server().serveClient(false);
+  const url = await attachAndListen(t, io);
+  assert.equal((await request(`${url}/socket.io/socket.io.js`)).status, 400);
+});
+
+test("a path that only attach() is given moves the engine, not the files", async (t) => {
+  const io = new target.Server();
+  const url = await attachAndListen(t, io, { path: "/moved" });
+  const handshake = "?EIO=4&transport=polling";
+  assert.equal((await request(`${url}/moved/${handshake}`)).status, 200);
+  assert.equal((await request(`${url}/socket.io/${handshake}`)).status, 404);
+  assert.equal((await request(`${url}/socket.io/socket.io.js`)).status, 200);
+  assert.equal((await request(`${url}/moved/socket.io.js`)).status, 400);
+});
+
+/** Attaches a server to an application that finds nothing. Resolves with the address. */
+async function attachAndListen(t, io, options) {
+  const httpServer = http.createServer((req, res) => res.writeHead(404).end());
+  io.attach(httpServer, options);
+  closeServerAtEnd(t, io);
+  await listen(httpServer);
+  return `http://127.0.0.1:${httpServer.address().port}`;
+}

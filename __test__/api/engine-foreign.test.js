@@ -237,3 +237,52 @@ test("a WebTransport session for an unknown client is closed", async (t) => {
   await session.closed;
   assert.equal(app.io.engine.clientsCount, 0);
 });
+
+test("wsEngine is made with the limits of the engine, and without tracking", async (t) => {
+  const made = [];
+  class Noting extends WebSocketServer {
+    constructor(options) {
+      made.push({ ...options });
+      super(options);
+    }
+  }
+  const options = {
+    wsEngine: Noting,
+    maxHttpBufferSize: 4321,
+    perMessageDeflate: { threshold: 7 },
+  };
+  await serve(t, { options });
+  assert.deepEqual(made[0], {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: { threshold: 7 },
+    maxPayload: 4321,
+  });
+});
+
+test("attachApp hands the options of uWebSockets.js on", async (t) => {
+  const { app } = await startFakeApp(t);
+  keepAdapter(t);
+  let given;
+  app.ws = (path, behavior) => {
+    given = [path, behavior];
+    return app;
+  };
+  const io = new target.Server();
+  io.attachApp(app, { compression: 1, idleTimeout: 60, maxBackpressure: 777 });
+  const [path, { compression, idleTimeout, maxBackpressure }] = given;
+  assert.equal(path, "/socket.io/");
+  assert.deepEqual([compression, idleTimeout, maxBackpressure], [1, 60, 777]);
+});
+
+test("attachApp leaves the adapters of the process alone", async (t) => {
+  if (isReference) {
+    return t.skip("the reference patches them");
+  }
+  const { Adapter } = require("socket.io-adapter");
+  const before = Object.getOwnPropertyDescriptors(Adapter.prototype);
+  const { app } = await startFakeApp(t);
+  new target.Server().attachApp(app);
+  assert.deepEqual(Object.getOwnPropertyDescriptors(Adapter.prototype), before);
+  return undefined;
+});

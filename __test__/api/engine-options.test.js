@@ -7,7 +7,7 @@ const http = require("node:http");
 const net = require("node:net");
 const zlib = require("node:zlib");
 const { Decoder, Encoder } = require("socket.io-parser");
-const { target } = require("../support/target");
+const { isReference, target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
@@ -383,4 +383,32 @@ test("io.opts is the object of the application, and attach fills in the path", (
   assert.equal(passed.unknown, "x");
   assert.equal(io.engine.opts.pingInterval, 5);
   io.engine.close();
+});
+
+test("a limit that is changed is announced, and holds for later sessions", async (t) => {
+  const app = await serve(t);
+  app.io.engine.opts.maxHttpBufferSize = 10_000;
+  const { webSocket, messages } = await openWebSocket(t, webSocketUrl(app));
+  await until(() => messages.length === 1);
+  assert.equal(JSON.parse(messages[0].slice(1)).maxPayload, 10_000);
+  const closed = next(webSocket, "close");
+  webSocket.send(`4${"x".repeat(20_000)}`);
+  // The reference made its WebSocket server before: there the message is taken, and makes no packet.
+  assert.equal((await closed)[0], isReference ? 1005 : 1009);
+});
+
+test("upgradeTimeout is read when an upgrade begins", async (t) => {
+  const app = await serve(t);
+  const { open } = await openPolling(app.url);
+  app.io.engine.opts.upgradeTimeout = 20;
+  const { webSocket } = await openWebSocket(t, `${webSocketUrl(app)}&sid=${open.sid}`);
+  await next(webSocket, "close");
+});
+
+test("connectionStateRecovery: true is completed like an object", () => {
+  const { opts } = new target.Server({ connectionStateRecovery: true });
+  assert.deepEqual(opts.connectionStateRecovery, {
+    maxDisconnectionDuration: 120_000,
+    skipMiddlewares: true,
+  });
 });

@@ -4,6 +4,9 @@
 
 const assert = require("node:assert/strict");
 const { EventEmitter } = require("node:events");
+const fs = require("node:fs");
+const path = require("node:path");
+const ts = require("typescript");
 const { target, name } = require("../support/target");
 const { test } = require("../support/scenario");
 
@@ -48,4 +51,44 @@ test("classes can be extended and their prototypes added to", () => {
   const io = new Extended({ path: "/own" });
   assert.equal(io.own(), "/own");
   assert.ok(io instanceof target.Server);
+});
+
+test("the manifest names files that are there, and no other way in", () => {
+  const file = require.resolve(`${name}/package.json`);
+  const manifest = require(file);
+  const inPackage = (relative) => path.join(path.dirname(file), relative);
+  assert.equal(require.resolve(name), inPackage(manifest.main));
+  assert.ok(fs.existsSync(inPackage(manifest.types)));
+  assert.equal(manifest.type, "commonjs");
+  assert.match(manifest.engines.node, /^>=1\d/);
+  const entry = manifest.exports["."];
+  assert.deepEqual(Object.keys(entry), ["types", "import", "require"]);
+  for (const relative of Object.values(entry)) {
+    assert.ok(fs.existsSync(inPackage(relative)), relative);
+  }
+  for (const inner of ["dist/index.js", "dist/socket.js", "lib/server.js", "index.js"]) {
+    assert.throws(() => require.resolve(`${name}/${inner}`), {
+      code: "ERR_PACKAGE_PATH_NOT_EXPORTED",
+    });
+  }
+});
+
+test("the package depends on what the reference depends on", () => {
+  const theirs = Object.keys(require("socket.io/package.json").dependencies);
+  const ours = require(`${name}/package.json`).dependencies;
+  assert.deepEqual(
+    theirs.filter((dependency) => !(dependency in ours)),
+    [],
+  );
+});
+
+test("a default import in compiled code is the function", () => {
+  const { outputText } = ts.transpileModule(
+    `import io from ${JSON.stringify(name)}; export const imported = io;`,
+    { compilerOptions: { module: ts.ModuleKind.CommonJS, esModuleInterop: true } },
+  );
+  const exported = {};
+  new Function("require", "exports", outputText)(require, exported);
+  assert.equal(exported.imported, target);
+  assert.ok(exported.imported({ path: "/made" }) instanceof target.Server);
 });

@@ -3,6 +3,7 @@
 // Connection state recovery: a client that comes back soon has missed nothing.
 
 const assert = require("node:assert/strict");
+const { Adapter } = require("socket.io-adapter");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, next, until } = require("../support/events");
@@ -382,3 +383,44 @@ for (const [reason, kept] of [
     assert.equal(app.io.sockets.adapter.sessions.size, kept);
   });
 }
+
+test("an adapter may keep the sessions, and what was missed, by itself", async (t) => {
+  const kept = new Map();
+  const asked = [];
+  class Keeping extends Adapter {
+    persistSession(session) {
+      kept.set(session.pid, session);
+    }
+
+    async restoreSession(pid, offset) {
+      asked.push([pid, offset]);
+      const session = kept.get(pid);
+      return session && { ...session, missedPackets: [["missed", 1]] };
+    }
+  }
+  const app = await serve(t, { options: { ...OPTIONS, adapter: Keeping } });
+  const url = `${app.url}/socket.io/?EIO=4&transport=websocket`;
+  const first = await openWebSocket(t, url);
+  first.webSocket.send("40");
+  const [socket] = await next(app.io, "connection");
+  socket.join("room");
+  socket.data.name = "ann";
+  const gone = next(socket, "disconnect");
+  first.webSocket.terminate();
+  await gone;
+  const { id: sid, pid } = socket;
+  assert.deepEqual([...kept.values()], [{ sid, pid, rooms: [sid, "room"], data: { name: "ann" } }]);
+
+  const second = await openWebSocket(t, url);
+  second.webSocket.send(`40${JSON.stringify({ pid, offset: "offset" })}`);
+  const [again] = await next(app.io, "connection");
+  assert.deepEqual(asked, [[pid, "offset"]]);
+  assert.equal(again.recovered, true);
+  assert.deepEqual([again.id, again.pid, again.data], [sid, pid, { name: "ann" }]);
+  assert.deepEqual([...again.rooms].sort(), [sid, "room"].sort());
+  await until(() => second.messages.length === 3, "all have arrived");
+  assert.deepEqual(second.messages.slice(1), [
+    '42["missed",1]',
+    `40${JSON.stringify({ sid, pid })}`,
+  ]);
+});

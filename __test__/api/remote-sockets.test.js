@@ -4,6 +4,7 @@
 // disconnectSockets and allSockets.
 
 const assert = require("node:assert/strict");
+const { Adapter } = require("socket.io-adapter");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { next } = require("../support/events");
@@ -120,4 +121,61 @@ test("data set by the application is shared by everybody who looks", async (t) =
   socket.data = { replaced: true };
   const [fetched] = await app.io.fetchSockets();
   assert.deepEqual(fetched.data, { replaced: true });
+});
+
+test("sockets of this server are fetched as they are", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  const [fetched] = await app.io.fetchSockets();
+  assert.equal(fetched, socket);
+});
+
+test("allSockets does not look at rooms that are left out", async (t) => {
+  const app = await serve(t);
+  const [{ socket: a }, { socket: b }] = await app.connectAll(2);
+  app.io.socketsJoin("room");
+  b.join("quiet");
+  assert.deepEqual(await app.io.in("room").except("quiet").allSockets(), new Set([a.id, b.id]));
+});
+
+/** An adapter that describes sockets, as it would those of another server. */
+class Describing extends Adapter {
+  flags = [];
+
+  async fetchSockets(opts) {
+    const sockets = await super.fetchSockets(opts);
+    return sockets.map(({ id, handshake, rooms, data }) => {
+      return { id, handshake, rooms: [...rooms], data };
+    });
+  }
+
+  broadcastWithAck(packet, opts, ...callbacks) {
+    this.flags.push({ ...opts.flags });
+    return super.broadcastWithAck(packet, opts, ...callbacks);
+  }
+}
+
+eachTransport("a socket of another server can be used by its description", async (t, transport) => {
+  const app = await serve(t, { transport, options: { adapter: Describing } });
+  const { client, socket } = await app.connect();
+  socket.data.name = "ann";
+  const [remote] = await app.io.fetchSockets();
+  assert.equal(remote.constructor.name, "RemoteSocket");
+  assert.notEqual(remote, socket);
+  assert.equal(remote.id, socket.id);
+  assert.equal(remote.handshake, socket.handshake);
+  assert.deepEqual(remote.rooms, new Set([socket.id]));
+  assert.deepEqual(remote.data, { name: "ann" });
+  const heard = next(client, "event");
+  assert.equal(remote.emit("event", 1), true);
+  assert.deepEqual(await heard, [1]);
+  client.on("question", (answer) => answer("answer"));
+  assert.equal(await remote.timeout(10_000).emitWithAck("question"), "answer");
+  assert.deepEqual(app.io.sockets.adapter.flags, [{ timeout: 10_000, expectSingleResponse: true }]);
+  assert.equal(remote.join(["one", "two"]), undefined);
+  assert.equal(remote.leave("one"), undefined);
+  assert.deepEqual([...socket.rooms], [socket.id, "two"]);
+  const left = next(client, "disconnect");
+  assert.equal(remote.disconnect(), remote);
+  assert.equal((await left)[0], "io server disconnect");
 });
