@@ -3,6 +3,7 @@
 // Namespaces made on demand: of(RegExp) and of(function).
 
 const assert = require("node:assert/strict");
+const { Adapter } = require("socket.io-adapter");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, next, until } = require("../support/events");
@@ -169,4 +170,23 @@ test("without cleanupEmptyChildNamespaces an empty child stays", async (t) => {
   client.disconnect();
   await next(socket, "disconnect");
   assert.equal(app.io._nsps.has("/room-1"), true);
+});
+
+test("cleanupEmptyChildNamespaces closes the adapter of the child, once", async (t) => {
+  const closed = [];
+  class Closing extends Adapter {
+    close() {
+      closed.push(this.nsp.name);
+    }
+  }
+  const options = { cleanupEmptyChildNamespaces: true, adapter: Closing };
+  const app = await serve(t, { options });
+  app.io.of(/^\/room-\d+$/);
+  const { client, socket } = await app.connect("/room-1");
+  await app.connect("/room-2");
+  client.disconnect();
+  await next(socket, "disconnect");
+  assert.deepEqual(closed, ["/room-1"]);
+  const again = await app.connect("/room-1");
+  assert.notEqual(again.socket.nsp, socket.nsp);
 });

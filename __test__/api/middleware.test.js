@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
-const { deferred, next, settle, until } = require("../support/events");
+const { collect, deferred, next, settle, until } = require("../support/events");
 
 eachTransport("middleware runs in order before the connection", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -173,4 +173,35 @@ eachTransport("a client that leaves during middleware is never connected", async
   const { _preConnectSockets, sockets } = app.io.sockets;
   await until(() => _preConnectSockets.size === 0, "the place kept for the socket is given up");
   assert.equal(sockets.size, 0);
+});
+
+eachTransport("middleware may answer late, or never", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const held = [];
+  app.io.use((socket, done) => held.push(done));
+  const connections = [];
+  app.io.on("connection", ({ id }) => connections.push(id));
+  const [first, second] = [app.open(), app.open()];
+  await until(() => held.length === 2, "both are in the middleware");
+  assert.deepEqual(connections, []);
+  const connect = Promise.race([next(first, "connect"), next(second, "connect")]);
+  held[0]();
+  await connect;
+  assert.equal(connections.length, 1);
+  assert.equal(app.io.sockets._preConnectSockets.size, 1);
+  assert.equal(app.io.sockets.sockets.size, 1);
+});
+
+test("middleware that goes on twice makes what follows happen twice", async (t) => {
+  const app = await serve(t);
+  app.io.use((socket, done) => {
+    done();
+    done();
+  });
+  const connections = collect(app.io, "connection", 2);
+  const { socket } = await app.connect();
+  for (const [connected] of await connections) {
+    assert.equal(connected, socket);
+  }
+  assert.equal(app.io.sockets.sockets.size, 1);
 });
