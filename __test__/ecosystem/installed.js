@@ -37,10 +37,11 @@ function loadModule(name) {
  * @param {object} [setup.options] options of the Socket.IO server
  * @param {Function} [setup.handler] the http server's request listener, such as an Express app
  * @param {Function} [setup.prepare] gets `io` before the server listens
+ * @param {Function} [setup.Server] another class than that of the installed package
  */
-async function serve(t, { transport, options, handler, prepare } = {}) {
+async function serve(t, { transport, options, handler, prepare, Server } = {}) {
   const httpServer = http.createServer(handler);
-  const io = new (load("socket.io").Server)(httpServer, options);
+  const io = new (Server ?? load("socket.io").Server)(httpServer, options);
   const app = new App(io, transport, options);
   closeAtEnd(t, io, app);
   await prepare?.(io);
