@@ -216,3 +216,26 @@ test("pending acknowledgements are visible in socket.acks", async (t) => {
   await answered.promise;
   assert.equal(socket.acks.size, 0);
 });
+
+test("an answer is called with the socket as this, and forgotten afterwards", async (t) => {
+  const app = await serve(t);
+  const { client, socket } = await app.connect();
+  client.on("question", (answer) => answer(1, 2));
+  const called = deferred();
+  socket.emit("question", function (...args) {
+    called.resolve({ self: this === socket, args, size: socket.acks.size });
+  });
+  assert.deepEqual(await called.promise, { self: true, args: [1, 2], size: 1 });
+  assert.equal(socket.acks.size, 0);
+});
+
+test("an answer that nobody waits for any more is not called, and not forgotten", async (t) => {
+  const app = await serve(t);
+  const { client, socket } = await app.connect();
+  socket.emit("question", () => assert.fail("nobody has answered"));
+  await settle(client, socket);
+  const left = next(socket, "disconnect");
+  client.disconnect();
+  await left;
+  assert.equal(socket.acks.size, 1);
+});

@@ -6,7 +6,8 @@ const assert = require("node:assert/strict");
 const { AsyncLocalStorage } = require("node:async_hooks");
 const { eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
-const { deferred } = require("../support/events");
+const { isReference } = require("../support/target");
+const { deferred, next } = require("../support/events");
 
 eachTransport("a store made in a listener lasts through its awaits", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -110,3 +111,33 @@ eachTransport("disconnecting by hand keeps the store", async (t, transport) => {
   storage.run("store", () => socket.disconnect());
   assert.equal(await seen.promise, "store");
 });
+
+const perTransport = isReference && "there it is the context of the stream or the request";
+eachTransport(
+  "the store of the handshake is seen by all listeners of a connection",
+  async (t, transport) => {
+    if (perTransport) return t.skip(perTransport);
+    const app = await serve(t, { transport });
+    const storage = new AsyncLocalStorage();
+    let count = 0;
+    for (const event of ["request", "upgrade"]) {
+      app.httpServer.prependListener(event, () => storage.enterWith(`request ${++count}`));
+    }
+    const seen = [];
+    const note = () => void seen.push(storage.getStore());
+    app.io.engine.on("connection", note);
+    app.io.use((socket, done) => done(note()));
+    app.io.on("connection", (socket) => {
+      note();
+      socket.on("question", (answer) => answer(note()));
+      socket.on("disconnect", note);
+    });
+    const { client, socket } = await app.connect();
+    await client.emitWithAck("question");
+    const left = next(socket, "disconnect");
+    client.disconnect();
+    await left;
+    assert.equal(seen.length, 5);
+    assert.deepEqual([...new Set(seen)], ["request 1"]);
+  },
+);

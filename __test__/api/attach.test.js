@@ -4,12 +4,14 @@
 
 const assert = require("node:assert/strict");
 const http = require("node:http");
+const net = require("node:net");
+const { io: connectTo } = require("socket.io-client");
 const { target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
-const { App, closeAtEnd, listen, serve } = require("../support/app");
+const { App, closeAtEnd, connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { next } = require("../support/events");
-const { request } = require("../support/request");
+const { openPolling, request } = require("../support/request");
 
 const { Server } = target;
 
@@ -284,4 +286,53 @@ test("the settings of a server can be read and set by its methods", () => {
   assert.equal(io.connectTimeout(1000), io);
   assert.equal(io.connectTimeout(), 1000);
   assert.equal(typeof io.adapter(), "function");
+});
+
+test("attaching takes the place of the listeners that are there", async (t) => {
+  const calls = [];
+  const httpServer = http.createServer(function () {
+    calls.push(["first", this === httpServer]);
+  });
+  httpServer.on("request", function (req, res) {
+    calls.push(["second", this === httpServer]);
+    res.end();
+  });
+  const app = await serve(t, { httpServer, options: { serveClient: false } });
+  assert.equal(httpServer.listenerCount("request"), 1);
+  assert.equal(httpServer.listenerCount("upgrade"), 1);
+  assert.equal((await request(`${app.url}/page`)).status, 200);
+  assert.deepEqual(calls, [
+    ["first", true],
+    ["second", true],
+  ]);
+  assert.equal((await openPolling(app.url)).response.status, 200);
+  assert.equal(calls.length, 2);
+});
+
+test("without the WebSocket transport upgrades are not listened for", async (t) => {
+  const { httpServer } = await serve(t, { options: { transports: ["polling"] } });
+  assert.equal(httpServer.listenerCount("upgrade"), 0);
+});
+
+eachTransport("connections may be handed to the http server", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const seen = [];
+  app.httpServer.prependListener("request", (req) => seen.push(req.method));
+  const door = net.createServer((stream) => app.httpServer.emit("connection", stream));
+  await listen(door);
+  atEnd(t, () => door.close());
+  const client = connectTo(`http://127.0.0.1:${door.address().port}`, {
+    forceNew: true,
+    reconnection: false,
+    ...transport.client,
+  });
+  atEnd(t, () => client.disconnect());
+  await connected(client);
+  const socket = app.io.sockets.sockets.get(client.id);
+  await app.upgraded(client, socket);
+  socket.on("question", (answer) => answer("answer"));
+  assert.equal(await client.emitWithAck("question"), "answer");
+  if (transport.client.transports[0] === "polling") {
+    assert.deepEqual(seen.slice(0, 1), ["GET"]);
+  }
 });

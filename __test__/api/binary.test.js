@@ -4,7 +4,8 @@
 
 const assert = require("node:assert/strict");
 const crypto = require("node:crypto");
-const { eachTransport } = require("../support/scenario");
+const { isReference } = require("../support/target");
+const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, next } = require("../support/events");
 
@@ -196,4 +197,18 @@ eachTransport("binary and text events keep their order", async (t, transport) =>
       Array.from({ length: count }, (_, i) => i),
     );
   }
+});
+
+const leaks = isReference && "the reference writes from the buffer later on";
+test("changing a buffer after emit does not change the event", { skip: leaks }, async (t) => {
+  const app = await serve(t);
+  const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+  const received = collect(client, "bytes", 4);
+  const bytes = Buffer.from([1]);
+  for (let n = 0; n < 2; n++) {
+    socket.emit("bytes", bytes);
+    app.io.emit("bytes", bytes);
+  }
+  bytes[0] = 9;
+  for (const [value] of await received) assert.deepEqual([...value], [1]);
 });

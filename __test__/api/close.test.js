@@ -8,7 +8,7 @@ const http = require("node:http");
 const os = require("node:os");
 const path = require("node:path");
 const { io: connectTo } = require("socket.io-client");
-const { target } = require("../support/target");
+const { isReference, target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
@@ -176,3 +176,8 @@ for (const name of ["websocket", "upgraded"]) {
     [name],
   );
 }
+
+const rejects = isReference && "the reference rejects with an internal TypeError";
+test("closing a server that was never attached resolves", { skip: rejects }, async () => {
+  assert.equal(await new target.Server().close(), undefined);
+});

@@ -101,3 +101,27 @@ test("namespaces can be switched on and off while the server runs", async (t) =>
   await settle(client, socket);
   assert.equal(lines.length, count);
 });
+
+test("lines come between those of the application, in the order of what happens", async (t) => {
+  const debug = require("debug");
+  const { log } = debug;
+  const lines = [];
+  debug.log = (line) => lines.push(line);
+  atEnd(t, () => {
+    debug.disable();
+    debug.log = log;
+  });
+  const app = await serve(t);
+  const { client, socket } = await app.connect();
+  socket.on("question", (answer) => {
+    lines.push("application");
+    answer();
+  });
+  debug.enable("socket.io:*");
+  await client.emitWithAck("question");
+  debug.disable();
+  const at = (pattern) => lines.findIndex((line) => pattern.test(line));
+  const order = [at(/dispatching/), at(/^application$/), at(/sending ack/)];
+  assert.ok(!order.includes(-1), lines.join("\n"));
+  assert.ok(order[0] < order[1] && order[1] < order[2], lines.join("\n"));
+});

@@ -190,3 +190,17 @@ test("cleanupEmptyChildNamespaces closes the adapter of the child, once", async 
   const again = await app.connect("/room-1");
   assert.notEqual(again.socket.nsp, socket.nsp);
 });
+
+test("the adapters of parents are not closed", async (t) => {
+  const closed = [];
+  class Closing extends Adapter {
+    close() {
+      closed.push(this.nsp.name);
+    }
+  }
+  const app = await serve(t, { options: { adapter: Closing } });
+  app.io.of(/^\/child-\d$/);
+  await app.connect("/child-1");
+  await app.io.close();
+  assert.deepEqual(closed.sort(), ["/", "/child-1"]);
+});

@@ -148,3 +148,44 @@ test("the response of a WebSocket is closed with the connection", async (t) => {
   await left;
   await closed;
 });
+
+test("the response of an upgrade can be asked, changed and ended", async (t) => {
+  const app = await serve(t);
+  const seen = deferred();
+  const finished = deferred();
+  app.io.engine.use((req, res, done) => {
+    assert.equal(req.res, undefined);
+    res.setHeader("x-own", "1");
+    const before = res.getHeader("x-own");
+    res.removeHeader("x-own");
+    seen.resolve([before, res.getHeader("x-own")]);
+    if (req.headers["x-end"] === undefined) {
+      return done();
+    }
+    res.on("finish", finished.resolve);
+    res.write("");
+    res.end();
+  });
+  const upgraded = await openWebSocket(t, webSocketUrl(app));
+  assert.equal(upgraded.headers["x-own"], undefined);
+  assert.deepEqual(await seen.promise, ["1", undefined]);
+  await assert.rejects(openWebSocket(t, webSocketUrl(app), { headers: { "x-end": "1" } }));
+  await finished.promise;
+  assert.equal(app.io.engine.clientsCount, 1);
+});
+
+test("writeHead is called once, right before the answer to an upgrade", async (t) => {
+  const app = await serve(t);
+  let heads = 0;
+  app.io.engine.use((req, res, done) => {
+    const { writeHead } = res;
+    res.writeHead = function (...args) {
+      heads++;
+      this.setHeader("x-late", "1");
+      return writeHead.apply(this, args);
+    };
+    done();
+  });
+  const { headers } = await openWebSocket(t, webSocketUrl(app));
+  assert.deepEqual([heads, headers["x-late"]], [1, "1"]);
+});

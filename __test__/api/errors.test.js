@@ -10,6 +10,7 @@ const { connected, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { next, settle } = require("../support/events");
 const { startFixture } = require("../support/fixture");
+const { isReference } = require("../support/target");
 
 const RESERVED = [
   ...["connect", "connect_error", "disconnect", "disconnecting"],
@@ -187,3 +188,33 @@ test("an exception that nobody catches ends the process and shows its origin", a
   assert.match(fixture.stderr, /throwingListener/);
   await left;
 });
+
+test("a listener for newListener makes the next registration throw", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  socket.on("newListener", () => {});
+  assert.throws(() => socket.on("event", () => {}), {
+    message: '"newListener" is a reserved event name',
+  });
+});
+
+test("who removes all listeners removes the one for errors", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  socket.removeAllListeners();
+  assert.equal(socket.listenerCount("error"), 0);
+});
+
+for (const transport of ["websocket", "polling"]) {
+  test(`exceptions of all kinds of callbacks are heard as in the reference, ${transport}`, async (t) => {
+    const told = async (name) => {
+      const fixture = startFixture(t, "throwing-callbacks", transport, name);
+      const reports = [];
+      while (reports.at(-1)?.[0] !== "afterwards") reports.push(await fixture.report());
+      return reports;
+    };
+    const ours = await told(isReference ? "socket.io" : "ferrio");
+    assert.deepEqual(ours, await told("socket.io"));
+    assert.ok(ours.length > 15, `${ours.length} kinds`);
+  });
+}

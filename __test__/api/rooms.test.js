@@ -250,3 +250,21 @@ test("the same event to several rooms is encoded even when nobody is there", asy
   app.io.to("nobody").emit("event", { toJSON: () => ++written });
   assert.ok(written > 0);
 });
+
+test("join, leave and leaveAll return what the adapter does", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  assert.equal(socket.join("room"), undefined);
+  assert.equal(socket.leave("room"), undefined);
+  const { adapter } = socket;
+  const { addAll, del } = adapter;
+  adapter.addAll = async (...args) => addAll.apply(adapter, args);
+  adapter.del = async (...args) => del.apply(adapter, args);
+  for (const result of [socket.join(["a", "b"]), socket.leave("a")]) {
+    assert.ok(result instanceof Promise);
+    await result;
+  }
+  assert.deepEqual([...socket.rooms], [socket.id, "b"]);
+  assert.equal(socket.leaveAll(), undefined);
+  assert.equal(socket.rooms.size, 0);
+});

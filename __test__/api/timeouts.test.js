@@ -7,7 +7,7 @@ const { Socket: EngineClient } = require("engine.io-client");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
-const { collect, next } = require("../support/events");
+const { collect, next, settle } = require("../support/events");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 eachTransport("a client that joins no namespace is closed", async (t, transport) => {
@@ -80,4 +80,27 @@ test("a WebSocket for a session that says nothing is closed, and polling goes on
   await next(webSocket, "close");
   assert.equal(conn.transport.name, "polling");
   assert.equal(conn.readyState, "open");
+});
+
+test("fake timers drive acknowledgements and the time for connecting", async (t) => {
+  const app = await serve(t);
+  const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+  await settle(client, socket);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const results = [];
+  socket.timeout(5_000).emit("unanswered", (error) => results.push(error.message));
+  app.io.timeout(6_000).emit("unanswered", (error) => results.push(error.message));
+  const idle = new Promise((resolve) => app.io.engine.once("connection", resolve));
+  const { webSocket } = await openWebSocket(t, `${app.url}/socket.io/?EIO=4&transport=websocket`);
+  const conn = await idle;
+  assert.deepEqual(results, []);
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(results, ["operation has timed out"]);
+  t.mock.timers.tick(1_000);
+  assert.equal(results.length, 2);
+  const closed = new Promise((resolve) => conn.once("close", resolve));
+  t.mock.timers.tick(45_000);
+  assert.equal(await closed, "forced close");
+  t.mock.timers.reset();
+  webSocket.terminate();
 });
