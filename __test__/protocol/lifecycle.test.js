@@ -94,7 +94,7 @@ test("a client that has left its last namespace may stay", async (t) => {
   await client.disconnected();
   // The time is up for one that came later and joined nothing.
   const idle = await server.websocket();
-  await idle.closed();
+  assert.equal(await idle.closeHandshake(), undefined);
   assert.equal(client.conn.readyState, "open");
   await client.join();
   await client.echo();
