@@ -14,7 +14,12 @@ const { withDeadline } = require("../support/events");
 const TRIES = 5;
 
 /** Starts a Redis server and resolves with its URL. */
-async function startRedis(t) {
+async function startRedis(t, settings) {
+  return (await startRedisProcess(t, settings)).url;
+}
+
+/** The same, with the process itself: `stop()` kills it, `restart()` starts it on its port again. */
+async function startRedisProcess(t, settings = []) {
   const program = findRedis();
   if (!program) {
     throw new Error("redis-server was not found: run node scripts/ensure-redis.js");
@@ -24,10 +29,10 @@ async function startRedis(t) {
   // Somebody else may take the port between our look and Redis's bind: then try another one.
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const redis = new RedisProcess(program, port, folder);
+    const redis = new RedisProcess(program, port, folder, settings);
     t.after(() => redis.stop());
     if (await redis.ready()) {
-      return `redis://127.0.0.1:${port}`;
+      return redis;
     }
     if (attempt === TRIES) {
       throw new Error(`redis-server does not start: ${redis.output}`);
@@ -36,11 +41,22 @@ async function startRedis(t) {
 }
 
 class RedisProcess {
-  constructor(program, port, folder) {
-    this.output = "";
+  constructor(program, port, folder, settings) {
+    this.program = program;
+    this.port = port;
     const args = ["--port", port, "--bind", "127.0.0.1", "--dir", folder];
     args.push("--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "");
-    this.child = spawn(program, args.map(String), { stdio: ["ignore", "pipe", "pipe"] });
+    this.args = [...args, ...settings].map(String);
+    this._start();
+  }
+
+  get url() {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  _start() {
+    this.output = "";
+    this.child = spawn(this.program, this.args, { stdio: ["ignore", "pipe", "pipe"] });
     this._exit = new Promise((resolve) => this.child.on("close", resolve));
     this._ready = new Promise((resolve) => {
       for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -62,13 +78,20 @@ class RedisProcess {
     return withDeadline(Promise.race([this._ready, ended]), describe);
   }
 
+  async restart() {
+    this._start();
+    if (!(await this.ready())) {
+      throw new Error(`redis-server does not start again: ${this.output}`);
+    }
+  }
+
   async stop() {
     this.child.kill("SIGKILL");
     await this._exit;
   }
 }
 
-module.exports = { startRedis };
+module.exports = { startRedis, startRedisProcess };
 
 async function freePort() {
   const server = net.createServer();
