@@ -387,3 +387,19 @@ eachTransport(
     ]);
   },
 );
+
+eachTransport("a connection that is closing or closed makes no packets", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { socket } = await app.connect();
+  const { conn } = socket;
+  const closed = next(conn, "close");
+  await until(() => conn.transport.writable, "the transport is writable");
+  conn.send('2["last"]');
+  conn.close();
+  assert.equal(conn.readyState, "closing");
+  conn.on("packetCreate", () => assert.fail("nothing is sent any more"));
+  assert.equal(conn.send('2["late"]'), conn);
+  await closed;
+  assert.equal(conn.readyState, "closed");
+  assert.equal(conn.send('2["later"]'), conn);
+});
