@@ -7,11 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::{cell::RefCell, fmt};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+use rustix::net::{SendAncillaryBuffer, send, sendmsg};
 use rustls::{ServerConfig, ServerConnection};
 use tokio::io::unix::AsyncFd;
 
-use super::write_queue::{Flush, WriteQueue};
+use super::write_queue::{Flush, SEND_FLAGS, WriteQueue};
 
 /// A descriptor of our own, and the TLS that is spoken on it. Shared by who reads and who writes;
 /// no borrow lives across a call out.
@@ -157,12 +157,12 @@ struct Out<'a>(BorrowedFd<'a>);
 
 impl Write for Out<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        send(self.0, bytes, SendFlags::NOSIGNAL).map_err(io::Error::from)
+        send(self.0, bytes, SEND_FLAGS).map_err(io::Error::from)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = SendAncillaryBuffer::default();
-        sendmsg(self.0, slices, &mut control, SendFlags::NOSIGNAL).map_err(io::Error::from)
+        sendmsg(self.0, slices, &mut control, SEND_FLAGS).map_err(io::Error::from)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -15,6 +15,13 @@ pub struct WriteQueue {
 /// First byte of a text frame that is a message of its own.
 const TEXT_FRAME: u8 = 0x81;
 
+/// How bytes are sent: a broken pipe is an error, not a signal. Where the system has no flag for that,
+/// Node's ignoring the signal has to do.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+pub(super) const SEND_FLAGS: rustix::net::SendFlags = rustix::net::SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+pub(super) const SEND_FLAGS: rustix::net::SendFlags = rustix::net::SendFlags::empty();
+
 /// How far a flush came.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Flush {
@@ -80,11 +87,10 @@ impl WriteQueue {
     #[cfg(unix)]
     pub fn write_to(&mut self, fd: std::os::fd::BorrowedFd<'_>) -> std::io::Result<Flush> {
         use rustix::io::Errno;
-        use rustix::net::SendFlags;
 
         while let Some(first) = self.frames.front() {
             let sent = if self.frames.len() == 1 {
-                rustix::net::send(fd, first, SendFlags::NOSIGNAL)
+                rustix::net::send(fd, first, SEND_FLAGS)
             } else {
                 let mut slices = [std::io::IoSlice::new(&[]); crate::config::MAX_WRITE_SLICES];
                 let mut count = 0;
@@ -96,7 +102,7 @@ impl WriteQueue {
                     fd,
                     slices.get(..count).unwrap_or_default(),
                     &mut rustix::net::SendAncillaryBuffer::default(),
-                    SendFlags::NOSIGNAL,
+                    SEND_FLAGS,
                 )
             };
             match sent {
