@@ -395,6 +395,7 @@ eachTransport("a connection that is closing or closed makes no packets", async (
   const closed = next(conn, "close");
   await until(() => conn.transport.writable, "the transport is writable");
   conn.send('2["last"]');
+  conn.send('2["last but one more tick"]');
   conn.close();
   assert.equal(conn.readyState, "closing");
   conn.on("packetCreate", () => assert.fail("nothing is sent any more"));
