@@ -20,6 +20,9 @@ use super::worker;
 pub struct Pool {
     shards: [OnceLock<ShardRef>; MAX_SHARDS],
     next: AtomicUsize,
+    /// Whose turn it is to run something. Apart from `next`: in step, one thread would get all work
+    /// of one kind.
+    next_run: AtomicUsize,
     ports: Mutex<Vec<Option<Arc<Port>>>>,
 }
 
@@ -71,6 +74,7 @@ impl Pool {
         Self {
             shards: [const { OnceLock::new() }; MAX_SHARDS],
             next: AtomicUsize::new(0),
+            next_run: AtomicUsize::new(0),
             ports: Mutex::new(Vec::new()),
         }
     }
@@ -173,7 +177,7 @@ impl Pool {
         shards: usize,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        let wanted = self.next.fetch_add(1, Ordering::Relaxed) % shards.clamp(1, MAX_SHARDS);
+        let wanted = self.next_run.fetch_add(1, Ordering::Relaxed) % shards.clamp(1, MAX_SHARDS);
         let shard = self.ensure(wanted).or_else(|_| self.ensure(0))?;
         shard.queue.push(Command::Run(Job(Box::new(work))));
         Ok(())
@@ -243,6 +247,26 @@ mod tests {
             assert_eq!(SessionRef::from_handle(session.handle()), session);
             assert!(session.handle() < 1 << 31, "small integers are fastest in JavaScript");
         }
+    }
+
+    #[test]
+    fn what_alternates_is_spread_evenly_all_the_same() {
+        let pool = Pool::new();
+        let (named, names) = std::sync::mpsc::channel();
+        let mut sessions = [0; 2];
+        for _ in 0..10 {
+            let named = named.clone();
+            pool.run_in_turn(2, move || {
+                let name = std::thread::current().name().map(str::to_owned);
+                named.send(name).expect("a receiver");
+            })
+            .expect("a thread");
+            sessions[pool.reserve(2).expect("a thread").shard] += 1;
+        }
+        drop(named);
+        let names: Vec<_> = names.iter().flatten().collect();
+        let on_first = names.iter().filter(|name| name.ends_with("-0")).count();
+        assert_eq!((names.len(), on_first, sessions), (10, 5, [5, 5]));
     }
 
     /// Opens a session on polling, on the first shard.
