@@ -7,7 +7,7 @@ const crypto = require("node:crypto");
 const { isReference } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
-const { collect, next } = require("../support/events");
+const { collect, next, settle } = require("../support/events");
 
 const BYTES = Buffer.from([0, 1, 2, 3, 127, 128, 254, 255]);
 const SHARED = new Uint8Array([9, 9, ...BYTES, 9, 9]).buffer;
@@ -211,4 +211,19 @@ test("changing a buffer after emit does not change the event", { skip: leaks }, 
   }
   bytes[0] = 9;
   for (const [value] of await received) assert.deepEqual([...value], [1]);
+});
+
+eachTransport("a buffer that was received stays what it is", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { client, socket } = await app.connect();
+  const kept = [];
+  socket.on("bytes", (bytes) => kept.push(bytes));
+  for (let n = 0; n < 200; n++) client.emit("bytes", Buffer.alloc(1000, n));
+  await settle(client, socket);
+  assert.equal(kept.length, 200);
+  kept[0].fill(255);
+  for (const [n, bytes] of kept.slice(1).entries()) {
+    assert.ok(Buffer.isBuffer(bytes));
+    assert.ok(bytes.every((byte) => byte === n + 1));
+  }
 });

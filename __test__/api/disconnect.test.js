@@ -5,6 +5,7 @@
 const assert = require("node:assert/strict");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
+const { startFixture } = require("../support/fixture");
 const { next, settle, until } = require("../support/events");
 
 /** A poll is pending, so that the end of the session can be told at once. */
@@ -313,4 +314,13 @@ eachTransport("a client reconnects by itself after a loss", async (t, transport)
   const [again] = await back;
   await until(() => client.connected, "the client is connected again");
   assert.equal(client.id, again.id);
+});
+
+test("nothing keeps a socket that has gone, nor its connection", async (t) => {
+  const fixture = startFixture(t, "forgotten-sockets");
+  await fixture.report();
+  const { alive, counts } = await fixture.report();
+  // The last ones may still be held by the frames that ended them.
+  assert.ok(alive <= 4, `${alive} objects are still there`);
+  assert.deepEqual(counts, [0, 0, 0, 0]);
 });

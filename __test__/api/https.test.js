@@ -61,6 +61,14 @@ eachTransport("a secure connection is known as such", async (t, transport) => {
   const app = await serveSecure(t, { transport });
   const { socket } = await app.connect();
   assert.equal(socket.handshake.secure, true);
+  const stream = socket.request.socket;
+  assert.equal(stream.encrypted, true);
+  // A request that was polled is over, and its stream may be.
+  if (transport.client.transports[0] === "websocket") {
+    assert.equal(typeof stream.getCipher().name, "string");
+  }
+  assert.equal(typeof stream.getPeerCertificate(), "object");
+  assert.equal(stream.authorized, false);
   assert.match(socket.handshake.address, /127\.0\.0\.1$/);
 });
 

@@ -167,3 +167,19 @@ test("over polling a volatile event without a GET is dropped", async (t) => {
   client.socket().volatile.emit("in time");
   assert.equal(await poll.text(), '42["in time"]');
 });
+
+test("a closing server waits for a WebSocket that does not answer its close frame", async (t) => {
+  const server = await startServer(t);
+  const client = await server.join();
+  let stopped = false;
+  const stop = event(server.httpServer, "close").then(() => (stopped = true));
+  const closed = server.io.close();
+  assert.equal(await client.closeCode(), undefined);
+  assert.equal(await client.disconnected(), "server shutting down");
+  // The connection is not cut, and a turn later there is still nothing to report.
+  await new Promise(setImmediate);
+  assert.equal(stopped, false);
+  client.sendFrame(OPCODE.close, "");
+  await client.wire.rest();
+  await Promise.all([closed, stop]);
+});
