@@ -214,7 +214,13 @@ class Client {
   /** Encodes a packet that the native core has decoded, for those who want to see it raw. */
   encodeDecoded(decoded) {
     const socket = this.conn.ordinals.get(decoded.ordinal);
-    return socket === undefined ? [] : this.encoder.encode(packetOf(socket, decoded));
+    if (socket === undefined) {
+      return [];
+    }
+    const packet = packetOf(socket, decoded);
+    // The encoder finds out by itself what is binary, and takes the attachments of no other type.
+    packet.type = decoded.isAck ? PacketType.ACK : PacketType.EVENT;
+    return this.encoder.encode(packet);
   }
 
   /** Takes a decoded packet. */

@@ -85,6 +85,14 @@ test("destroyUpgradeTimeout ends upgrades that nobody takes", async (t) => {
   await next(socket, "end");
 });
 
+test("destroyUpgradeTimeout: 0 is the default of a second", async (t) => {
+  const app = await serve(t, { options: { destroyUpgradeTimeout: 0 } });
+  const timers = t.mock.method(globalThis, "setTimeout");
+  const socket = await unmatchedUpgrade(t, app);
+  await until(() => timers.mock.calls.some(({ arguments: [, delay] }) => delay === 1000));
+  socket.destroy();
+});
+
 test("destroyUpgrade leaves an upgrade alone that another listener answers", async (t) => {
   const app = await serve(t, { options: { destroyUpgradeTimeout: 20 } });
   const answered = deferred();

@@ -90,3 +90,21 @@ test("the application behind https is untouched", async (t) => {
   const answer = await request(`${app.url}/page`, { ca: cert });
   assert.equal(answer.text, "application");
 });
+
+eachTransport(
+  "the stream of a request over TLS can be asked about the peer",
+  async (t, transport) => {
+    const app = await serveSecure(t, { transport });
+    const { socket } = await app.connect();
+    const stream = socket.request.socket;
+    assert.equal(stream, socket.request.connection);
+    assert.equal(stream.encrypted, true);
+    assert.equal(stream.authorized, false);
+    assert.deepEqual(stream.getPeerCertificate(), {});
+    assert.equal(stream.localPort, app.port);
+    assert.match(stream.localAddress, /127\.0\.0\.1$/);
+    assert.equal(typeof stream.remotePort, "number");
+    assert.match(stream.getProtocol(), /^TLSv1/);
+  },
+  ["websocket"],
+);

@@ -148,6 +148,28 @@ test("the tools of node:events work on sockets and servers", async (t) => {
   assert.deepEqual(socket.eventNames(), ["error"]);
 });
 
+test("what node:events does for emitters it does for sockets", async (t) => {
+  const app = await serve(t);
+  const { client, socket } = await app.connect();
+  socket.removeAllListeners("error");
+  assert.throws(() => socket._onerror(new Error("broken")), { message: "broken" });
+
+  socket.setMaxListeners(2);
+  assert.equal(socket.getMaxListeners(), 2);
+  const warned = once(process, "warning");
+  for (let i = 0; i < 3; i++) socket.on("event", () => {});
+  const [warning] = await warned;
+  assert.equal(warning.name, "MaxListenersExceededWarning");
+  assert.equal(warning.emitter, socket);
+
+  const heard = [];
+  socket.prependOnceListener("event", (value) => heard.push(value));
+  client.emit("event", 1);
+  client.emit("event", 2);
+  await settle(client, socket);
+  assert.deepEqual(heard, [1]);
+});
+
 test("subclasses of the classes are used like them", async (t) => {
   class Extended extends target.Server {
     of(...args) {
@@ -316,6 +338,12 @@ const kickAll = async ({ io, socket }) => {
   await left;
 };
 
+const kickForGood = async ({ io, socket }) => {
+  const closed = next(socket.conn, "close");
+  io.disconnectSockets(true);
+  await closed;
+};
+
 /** Class, how to get at an object of it, and which acts pass through which methods. */
 const METHODS = [
   [
@@ -355,6 +383,16 @@ const METHODS = [
     {
       write: { unicast, binary, toAll, toRoom, toOthers, askServer },
       sendPacket: { unicast, binary, toAll, toRoom, toOthers, askServer },
+      flush: { unicast, binary, toAll, toRoom, toOthers, askServer },
+      close: { kickForGood },
+    },
+  ],
+  [
+    "transport",
+    ({ socket }) => socket.conn.transport,
+    {
+      send: { unicast, binary, toAll, toRoom, toOthers, askServer },
+      onPacket: { fromClient, fromClientBinary, askServer },
     },
   ],
   [

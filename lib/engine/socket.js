@@ -12,6 +12,7 @@ const { connections, core, currentTick, ref, touchTick, unref } = require("../di
 const {
   PACKET_TYPES,
   messageOf,
+  sendsArePatched,
   takesPacketsItself,
   toMessage,
   transportError,
@@ -428,7 +429,12 @@ class Socket extends EventEmitter {
   }
 
   _isWatched() {
-    return this._writesWatched || holdsPackets(this._writeBuffer) || this.server.watchesWrites();
+    return (
+      this._writesWatched ||
+      holdsPackets(this._writeBuffer) ||
+      this.server.watchesWrites() ||
+      flushesArePatched()
+    );
   }
 
   // What the core reports. Called by the dispatcher only.
@@ -681,6 +687,7 @@ for (const name of ["send", "write", "sendPacket", "flush"]) {
 
 /** What the fast paths stand for. A patched prototype differs. */
 const pristine = {
+  flush: Socket.prototype.flush,
   onPacket: Socket.prototype.onPacket,
   sendPacket: Socket.prototype.sendPacket,
   write: Socket.prototype.write,
@@ -738,7 +745,12 @@ function clearWriteBuffer(conn) {
 /** True when somebody has replaced how all connections write. */
 function writesArePatched() {
   const { sendPacket, write } = Socket.prototype;
-  return sendPacket !== pristine.sendPacket || write !== pristine.write;
+  return sendPacket !== pristine.sendPacket || write !== pristine.write || flushesArePatched();
+}
+
+/** True when somebody has replaced how all connections, or transports, let packets go. */
+function flushesArePatched() {
+  return Socket.prototype.flush !== pristine.flush || sendsArePatched();
 }
 
 module.exports = { Socket, toMessage, writesArePatched };

@@ -132,9 +132,23 @@ class Transport extends EventEmitter {
   }
 }
 
-const { onPacket } = Transport.prototype;
+const { onPacket, send } = Transport.prototype;
 onReplace(Transport.prototype, "onPacket", (transport) => transport.conn?.setRaw());
-onReplace(Transport.prototype, "send", (transport) => transport.conn?.watchWrites());
+onReplace(Transport.prototype, "send", (transport) => {
+  if (transport.conn) {
+    transport.conn.watchWrites();
+  } else {
+    sendWasReplaced = true;
+  }
+});
+
+/** Set once `send()` was replaced on a class of transports, or on one that serves nobody yet. */
+let sendWasReplaced = false;
+
+/** True when transports have to be handed what is sent. */
+function sendsArePatched() {
+  return sendWasReplaced || Transport.prototype.send !== send;
+}
 
 /** True while packets of the core may go past `transport.onPacket()`. */
 function takesPacketsItself(transport) {
@@ -210,6 +224,7 @@ module.exports = {
   PACKET_TYPES,
   Transport,
   messageOf,
+  sendsArePatched,
   takesPacketsItself,
   toMessage,
   transportError,
