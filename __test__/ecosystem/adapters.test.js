@@ -1,15 +1,15 @@
 "use strict";
 
 // The official adapters, unmodified, with two servers each: Redis (plain and sharded, three
-// clients), Redis streams with recovery, the emitter, and those for Postgres and MongoDB on
-// stand-ins for the connection, which prove local behaviour only.
+// clients), Redis streams with recovery, the emitters, the old socket.io-redis, and those for Postgres
+// and MongoDB on stand-ins for the database.
 
 const assert = require("node:assert/strict");
-const { EventEmitter } = require("node:events");
 const { test } = require("../support/scenario");
 const { next, until, settle } = require("../support/events");
 const checkout = require("../support/app");
 const { behavesAsOne, recovers } = require("./as-one");
+const { Mongo, Postgres } = require("./databases");
 const { load, serve } = require("./installed");
 const { CLIENTS, joined, redisServer } = require("./redis-clients");
 
@@ -72,40 +72,52 @@ test("@socket.io/redis-emitter reaches the sockets of a server", async (t) => {
   await gone;
 });
 
-test("the Postgres adapter serves the sockets of its server", async (t) => {
-  const pool = {
-    query: async () => ({ rows: [] }),
-    connect: async () => Object.assign(new EventEmitter(), { query: async () => {}, release() {} }),
-  };
-  const { createAdapter } = load("@socket.io/postgres-adapter");
-  await behavesLocally(t, createAdapter(pool, { errorHandler() {} }));
-});
-
-test("the MongoDB adapter serves the sockets of its server", async (t) => {
-  const changes = Object.assign(new EventEmitter(), { close() {}, closed: false });
-  const collection = {
-    watch: () => changes,
-    insertOne: async () => ({ insertedId: "0" }),
-  };
-  const { createAdapter } = load("@socket.io/mongo-adapter");
-  await behavesLocally(t, createAdapter(collection));
-});
-
-async function behavesLocally(t, adapter) {
-  const app = await serve(t, { options: { adapter } });
-  const { client, socket } = await app.connect();
-  const { client: other, socket: otherSocket } = await app.connect();
-  socket.join("red");
-  other.on("news", () => assert.fail("it is not in the room"));
-  const heard = next(client, "news");
-  app.io.to("red").emit("news", Buffer.from("é"));
-  assert.equal(Buffer.from((await heard)[0]).toString(), "é");
-  await settle(other, otherSocket);
-  const gone = next(client, "disconnect");
-  app.io.in("red").local.disconnectSockets();
+test("socket.io-redis, of the days before acks of broadcasts, joins two servers", async (t) => {
+  const url = await redisServer(t);
+  const createAdapter = load("socket.io-redis");
+  const options = { adapter: createAdapter(url) };
+  const [one, two] = [await serve(t, { options }), await serve(t, { options })];
+  for (const { io } of [one, two]) {
+    const { pubClient, subClient } = io.of("/").adapter;
+    t.after(() => [pubClient, subClient].forEach((client) => client.quit()));
+  }
+  const near = await one.connect();
+  const far = await two.connect();
+  near.socket.join("red");
+  far.socket.join("red");
+  await arrives(one, far.client);
+  const others = next(far.client, "others");
+  near.client.on("others", () => assert.fail("the sender is left out"));
+  near.socket.to("red").emit("others", Buffer.from([1, 2, 3]), { n: 1 });
+  const [bytes, rest] = await others;
+  assert.deepEqual([Buffer.from(bytes), rest], [Buffer.from([1, 2, 3]), { n: 1 }]);
+  await settle(near.client, near.socket);
+  const sids = await one.io.in("red").allSockets();
+  assert.deepEqual(sids, new Set([near.client.id, far.client.id]));
+  const found = (await one.io.fetchSockets()).find(({ id }) => id === far.client.id);
+  assert.deepEqual([...found.rooms], [far.client.id, "red"]);
+  one.io.in(far.client.id).socketsJoin("blue");
+  await until(() => far.socket.rooms.has("blue"));
+  const gone = next(far.client, "disconnect");
+  one.io.in("blue").disconnectSockets(true);
   await gone;
-  assert.equal(other.connected, true);
-}
+});
+
+test("the Postgres adapter joins two servers", async (t) => {
+  const database = new Postgres();
+  const { createAdapter } = load("@socket.io/postgres-adapter");
+  const servers = await pair(t, () => createAdapter(database.pool()));
+  await behavesAsOne(servers);
+});
+
+test("the MongoDB adapter joins two servers, and its emitter reaches them", async (t) => {
+  const database = new Mongo();
+  const { createAdapter } = load("@socket.io/mongo-adapter");
+  const { Emitter } = load("@socket.io/mongo-emitter");
+  const servers = await pair(t, () => createAdapter(database.collection()));
+  await behavesAsOne(servers);
+  await hearsFrom(new Emitter(database.collection()), servers);
+});
 
 /** Two servers that share an adapter's medium and know of each other. */
 async function pair(t, makeAdapter, options, start = serve) {
@@ -116,4 +128,34 @@ async function pair(t, makeAdapter, options, start = serve) {
   }
   await joined(servers);
   return servers;
+}
+
+/** Resolves when a broadcast gets through: a subscription to a room takes a moment. */
+async function arrives(app, client) {
+  let heard = false;
+  client.once("heard", () => (heard = true));
+  await until(() => {
+    app.io.to("red").emit("heard");
+    return heard;
+  });
+}
+
+/** What applications do with an emitter, which is no server. */
+async function hearsFrom(emitter, servers) {
+  const ends = await Promise.all(servers.map((app) => app.connect()));
+  for (const { client, socket } of ends) {
+    emitter.in(client.id).socketsJoin("green");
+    await until(() => socket.rooms.has("green"));
+  }
+  const told = ends.map(({ client }) => next(client, "told"));
+  emitter.to("green").emit("told", { n: 1 }, Buffer.from([1, 2]));
+  for (const [object, bytes] of await Promise.all(told)) {
+    assert.deepEqual([object, Buffer.from(bytes)], [{ n: 1 }, Buffer.from([1, 2])]);
+  }
+  const asked = servers.map(({ io }) => next(io, "ask"));
+  emitter.serverSideEmit("ask", "all");
+  assert.deepEqual(await Promise.all(asked), [["all"], ["all"]]);
+  const gone = ends.map(({ client }) => next(client, "disconnect"));
+  emitter.disconnectSockets(true);
+  await Promise.all(gone);
 }

@@ -1,15 +1,16 @@
 "use strict";
 
 // Frameworks that bring Socket.IO along, with this package under the name `socket.io`: NestJS,
-// Fastify and Feathers.
+// Fastify and Feathers; and the way that applications on Nuxt go, which is that of h3 and crossws.
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
 const { io: connectTo } = require("socket.io-client");
 const { test, eachTransport } = require("../support/scenario");
-const { next } = require("../support/events");
+const { next, until } = require("../support/events");
 const { atEnd } = require("../support/cleanup");
-const { connected } = require("../support/app");
-const { load } = require("./installed");
+const { connected, listen } = require("../support/app");
+const { load, loadModule } = require("./installed");
 
 eachTransport(
   "a gateway of NestJS answers events and follows its sockets",
@@ -118,6 +119,58 @@ eachTransport("Feathers serves its services and their events", async (t, transpo
   client.disconnect();
   await left;
   assert.equal(app.channel("all").length, 0);
+});
+
+eachTransport("h3 and crossws pass requests to an engine of one's own", async (t, transport) => {
+  const { createApp, createRouter, defineEventHandler, toNodeListener } = await loadModule("h3");
+  const { default: websockets } = await loadModule("crossws/adapters/node");
+  const engine = new (load("engine.io").Server)();
+  const io = new (load("socket.io").Server)();
+  io.bind(engine);
+  const app = createApp();
+  const router = createRouter();
+  router.use(
+    "/socket.io/",
+    defineEventHandler({
+      handler(event) {
+        engine.handleRequest(event.node.req, event.node.res);
+        event._handled = true;
+      },
+      websocket: {
+        open(peer) {
+          const { nodeReq } = peer._internal;
+          engine.prepare(nodeReq);
+          engine.onWebSocket(nodeReq, nodeReq.socket, peer.websocket);
+        },
+      },
+    }),
+  );
+  app.use(router);
+  const httpServer = http.createServer(toNodeListener(app));
+  const { handleUpgrade } = websockets(app.websocket);
+  httpServer.on("upgrade", handleUpgrade);
+  atEnd(t, () => {
+    engine.close();
+    httpServer.close();
+  });
+  await listen(httpServer);
+
+  const url = `http://127.0.0.1:${httpServer.address().port}`;
+  io.on("connection", (socket) => {
+    socket.join("red");
+    socket.on("echo", (value, ack) => ack(value, socket.conn.transport.name));
+  });
+  const one = await open(t, url, transport);
+  const two = await open(t, url, transport);
+  const back = await one.emitWithAck("echo", Buffer.from([1, 2]));
+  assert.deepEqual(Buffer.from(back), Buffer.from([1, 2]));
+  const heard = [one, two].map((client) => next(client, "news"));
+  io.to("red").emit("news", { n: 1 });
+  assert.deepEqual(await Promise.all(heard), [[{ n: 1 }], [{ n: 1 }]]);
+  const gone = next(io.of("/").sockets.get(two.id), "disconnect");
+  two.disconnect();
+  await gone;
+  await until(() => engine.clientsCount === 1);
 });
 
 /** Calls a method of a Feathers service. */

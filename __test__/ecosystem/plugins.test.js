@@ -1,12 +1,16 @@
 "use strict";
 
 // Packages that reach into sockets, namespaces and parsers: rate-limiter-flexible,
-// socket.io-msgpack-parser, socketio-wildcard, express-socket.io-session and
-// socket.io-prometheus.
+// socket.io-msgpack-parser, socketio-wildcard, express-socket.io-session, passport.socketio,
+// socketio-file-upload, y-socket.io and socket.io-prometheus.
 
 const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
 const { test, eachTransport } = require("../support/scenario");
-const { next, settle } = require("../support/events");
+const { atEnd } = require("../support/cleanup");
+const { next, settle, until } = require("../support/events");
 const { load, serve } = require("./installed");
 
 eachTransport(
@@ -104,6 +108,126 @@ eachTransport("express-socket.io-session saves what listeners change", async (t,
   await settle(client, socket);
   const answer = await fetch(app.url, { headers: { cookie } });
   assert.deepEqual(await answer.json(), { color: "blue" });
+});
+
+eachTransport("passport.socketio lets in whom passport knows", async (t, transport) => {
+  const passport = new (load("passport").Passport)();
+  passport.serializeUser((user, done) => done(null, user.id));
+  passport.deserializeUser((id, done) => done(null, { id, name: "Ada" }));
+  const { MemoryStore } = load("express-session");
+  const store = new MemoryStore();
+  const session = load("express-session")({
+    secret: "test",
+    store,
+    resave: false,
+    saveUninitialized: true,
+  });
+  const express = load("express")();
+  express.use(session, passport.initialize(), passport.session());
+  express.get("/", (req, res) => res.end());
+  express.get("/login", (req, res) => req.login({ id: "7" }, () => res.end()));
+  const { authorize } = load("passport.socketio");
+  const cookieParser = load("cookie-parser");
+  const app = await serve(t, {
+    transport,
+    handler: express,
+    prepare: (io) => io.use(authorize({ secret: "test", store, passport, cookieParser })),
+  });
+  const cookieOf = async (page) => {
+    return (await fetch(`${app.url}${page}`)).headers.get("set-cookie").split(";")[0];
+  };
+  const extraHeaders = { cookie: await cookieOf("/login") };
+  const { socket } = await app.connect("/", { extraHeaders });
+  assert.deepEqual(socket.request.user, { id: "7", name: "Ada", logged_in: true });
+
+  for (const [headers, message] of [
+    [{}, "No session found"],
+    [{ cookie: await cookieOf("/") }, "Passport was not initialized"],
+  ]) {
+    const stranger = app.open("/", { extraHeaders: headers });
+    const [error] = await next(stranger, "connect_error");
+    assert.equal(error.message, message);
+  }
+});
+
+eachTransport("socketio-file-upload stores what comes in pieces", async (t, transport) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "upload-"));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const Upload = load("socketio-file-upload");
+  const upload = new Upload();
+  upload.dir = dir;
+  const app = await serve(t, { transport, prepare: (io) => io.on("connection", upload.listen) });
+  const { client } = await app.connect();
+  // As the browser's half of the package does.
+  const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
+  const file = { id: 0, name: "a.bin", mtime: new Date(0), size: content.length };
+  const saved = next(upload, "saved");
+  const ready = next(client, "siofu_ready");
+  client.emit("siofu_start", { ...file, encoding: "octet", meta: { color: "red" } });
+  assert.equal((await ready)[0].id, 0);
+  for (let from = 0; from < content.length; from += 100_000) {
+    const taken = next(client, "siofu_chunk");
+    const piece = content.subarray(from, from + 100_000);
+    client.emit("siofu_progress", { ...file, content: piece, start: from, base64: false });
+    await taken;
+  }
+  const complete = next(client, "siofu_complete");
+  client.emit("siofu_done", { id: 0 });
+  assert.equal((await complete)[0].success, true);
+  const [{ file: kept }] = await saved;
+  assert.deepEqual(kept.meta, { color: "red" });
+  // It may say so before its stream has written everything.
+  await until(() => fs.statSync(kept.pathName).size === content.length);
+  assert.deepEqual(fs.readFileSync(kept.pathName), content);
+});
+
+eachTransport("y-socket.io keeps the documents of its clients alike", async (t, transport) => {
+  // Its client never closes what it tells other tabs of a browser with, which Node has, too.
+  const { BroadcastChannel } = globalThis;
+  delete globalThis.BroadcastChannel;
+  const { SocketIOProvider } = load("y-socket.io");
+  globalThis.BroadcastChannel = BroadcastChannel;
+  const Y = load("yjs");
+  const { YSocketIO } = load("y-socket.io/dist/server");
+  let sync;
+  const app = await serve(t, {
+    transport,
+    prepare(io) {
+      sync = new YSocketIO(io, { authenticate: ({ auth }) => auth.token === "known" });
+      sync.initialize();
+    },
+  });
+  atEnd(t, () => Promise.all([...sync.documents.values()].map((doc) => doc.destroy())));
+  const open = (name, token) => {
+    const doc = new Y.Doc();
+    const socketOptions = { forceNew: true, reconnection: false, ...transport.client };
+    const options = { auth: { token }, disableBc: true };
+    const provider = new SocketIOProvider(app.url, name, doc, options, socketOptions);
+    atEnd(t, () => {
+      provider.destroy();
+      doc.destroy();
+    });
+    return { doc, provider, text: doc.getText("text") };
+  };
+  const one = open("notes", "known");
+  await next(one.provider, "sync");
+  one.text.insert(0, "hello");
+  const two = open("notes", "known");
+  await until(() => two.text.toString() === "hello");
+  two.text.insert(5, ", é");
+  await until(() => one.text.toString() === "hello, é");
+  assert.equal(sync.documents.get("notes").getText("text").toString(), "hello, é");
+  one.provider.awareness.setLocalState({ name: "Ada" });
+  const { clientID } = one.doc;
+  await until(() => two.provider.awareness.getStates().get(clientID)?.name === "Ada");
+
+  const other = open("plans", "known");
+  await next(other.provider, "sync");
+  assert.equal(other.text.toString(), "");
+  assert.ok(app.io._nsps.has("/yjs|plans"));
+  const stranger = open("notes", "unknown");
+  const [error] = await next(stranger.provider.socket, "connect_error");
+  assert.equal(error.message, "Unauthorized");
 });
 
 test("socket.io-prometheus counts connections and events", async (t) => {
