@@ -5,6 +5,8 @@
 // the connection has joined, and writes encoded packets back to the engine.
 
 const debug = require("debug")("socket.io:client");
+// What the core decodes is told under the name of the parser that it stands in for.
+const debugParser = require("debug")("socket.io-parser");
 const { PacketType } = require("socket.io-parser");
 const { limitsOf } = require("./limits");
 const native = require("./native");
@@ -199,6 +201,9 @@ class Client {
       } catch (err) {
         this.onerror(err);
         break;
+      }
+      if (debugParser.enabled) {
+        debugParser("decoded %j", packet);
       }
       if (pristine) {
         packets.push(socket, packet);

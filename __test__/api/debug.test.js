@@ -37,7 +37,7 @@ const linesOf = (text, namespace) =>
   text.split("\n").filter((line) => line.trim().startsWith(`${namespace} `));
 
 test("DEBUG prints what happens under the names of the reference", async (t) => {
-  const { sids, refused, text } = await run(t, "engine,engine:*,socket.io:*");
+  const { sids, refused, text } = await run(t, "engine,engine:*,socket.io:*,socket.io-parser");
   assert.equal(refused, 400);
   const known = sids.map((sid) => new RegExp(sid));
   const expected = {
@@ -48,6 +48,10 @@ test("DEBUG prints what happens under the names of the reference", async (t) => 
     "engine:ws": [/./],
     "socket.io:server": [/initializing namespace \//, /engine.* with opts \{/, ...known],
     "socket.io:client": [/connecting to namespace \//, /transport close/],
+    "socket.io:parent-namespace": [/creating child namespace \/child-1/],
+    "socket.io:broadcast-operator": [/servers: 1 \/ 1 ; clients: 1 \/ 1/],
+    // Only the server decodes questions of this kind: with an id, in the main namespace.
+    "socket.io-parser": [/encoding packet/, /decoded .*"nsp":"\/".*question/],
     "socket.io:namespace": [/adding socket to nsp \//],
     "socket.io:socket": [/a-room/, /question/, /an answer/, /client namespace disconnect/],
   };
