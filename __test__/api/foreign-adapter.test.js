@@ -88,6 +88,37 @@ test("acknowledgements through super are counted and collected", async (t) => {
   assert.deepEqual(answers.sort(), [0, 1, 2, 3, 4]);
 });
 
+test("a question through super reaches members of rooms, and their outgoing listeners", async (t) => {
+  const { io, pairs } = await open(t);
+  pairs.forEach(({ socket }, i) => i < 3 && socket.join("a"));
+  pairs[2].socket.join("b");
+  const heard = [];
+  pairs[1].socket.onAnyOutgoing((...args) => heard.push(args));
+  pairs.forEach(({ client }, i) => client.on("ask", (bytes, answer) => answer(i + bytes[0])));
+  const ask = () =>
+    io
+      .to("a")
+      .except("b")
+      .timeout(60_000)
+      .emitWithAck("ask", Buffer.from([7]));
+  const asked = Promise.all([ask(), ask()]);
+  for (const answers of await asked) {
+    assert.deepEqual(answers.sort(), [7, 8]);
+  }
+  assert.deepEqual(heard, Array(2).fill(["ask", Buffer.from([7])]));
+});
+
+// The reference writes to one recipient after the other.
+const onlyNative = isReference ? () => {} : test;
+
+onlyNative("a question through super is written to all local recipients at once", async (t) => {
+  const { io, pairs } = await open(t);
+  const broadcast = t.mock.method(require("../../lib/native"), "broadcast");
+  pairs.forEach(({ client }, i) => client.on("ask", (answer) => answer(i)));
+  assert.equal((await io.timeout(60_000).emitWithAck("ask")).length, CLIENTS);
+  assert.equal(broadcast.mock.callCount(), 1);
+});
+
 test("listeners for outgoing packets hear what is sent through super", async (t) => {
   const { io, pairs } = await open(t);
   const heard = [];

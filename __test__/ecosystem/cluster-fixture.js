@@ -26,18 +26,22 @@ if (cluster.isPrimary) {
   for (let i = 0; i < WORKERS; i++) {
     cluster.fork();
   }
+  // As pm2 does.
+  cluster.on("exit", () => cluster.fork());
   // Workers that lose their primary end by themselves.
   process.on("disconnect", () => process.exit());
 } else {
   const io = new (load("socket.io").Server)(http.createServer());
-  io.adapter(createAdapter());
+  // So that a worker that is gone is soon not waited for any more.
+  io.adapter(createAdapter({ heartbeatInterval: 200, heartbeatTimeout: 2_000 }));
   setupWorker(io);
   io.on("connection", (socket) => {
     socket.join("red");
     socket.on("worker", (answer) => answer(cluster.worker.id));
+    socket.on("die", () => process.kill(process.pid, "SIGKILL"));
     socket.on("length", (text, answer) => answer(text.length));
     socket.on("tell", (...args) => socket.to("red").emit("told", ...args));
-    socket.on("count", async (answer) => answer((await io.fetchSockets()).length));
+    socket.on("count", async (answer) => answer((await io.fetchSockets().catch(() => [])).length));
   });
   process.send("ready");
 }

@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const path = require("node:path");
 const { fork } = require("node:child_process");
 const { io: connectTo } = require("socket.io-client");
-const { eachTransport } = require("../support/scenario");
+const { TRANSPORTS, eachTransport, test } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
 const { next } = require("../support/events");
 
@@ -15,6 +15,34 @@ const CLIENTS = 4;
 const LENGTH = 400_000;
 
 eachTransport("four workers serve their clients as one server", async (t, transport) => {
+  const clients = await connectAll(t, transport);
+  const workers = new Set();
+  for (const client of clients) {
+    workers.add(await client.emitWithAck("worker"));
+    assert.equal(await client.emitWithAck("length", "x".repeat(LENGTH)), LENGTH);
+  }
+  assert.ok(workers.size > 1, "the clients are spread");
+  await hearEachOther(clients);
+});
+
+test("clients of a worker that is killed come back to another", async (t) => {
+  const clients = await connectAll(t, TRANSPORTS.websocket);
+  await hearEachOther(clients);
+  const workers = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
+  const lost = clients.filter((client, i) => workers[i] === workers[0]);
+  const ends = lost.map((client) => next(client, "disconnect"));
+  const returns = lost.map((client) => next(client, "connect"));
+  clients[0].emit("die");
+  await Promise.all(ends);
+  await Promise.all(returns);
+  for (const client of lost) {
+    assert.notEqual(await client.emitWithAck("worker"), workers[0]);
+  }
+  await hearEachOther(clients);
+});
+
+/** Starts the workers, and clients that are spread over them. */
+async function connectAll(t, transport) {
   const primary = fork(path.join(__dirname, "cluster-fixture.js"));
   atEnd(t, () => primary.kill("SIGKILL"));
   const [port] = await next(primary, "message");
@@ -31,14 +59,14 @@ eachTransport("four workers serve their clients as one server", async (t, transp
     await next(client, "connect");
     clients.push(client);
   }
-  const workers = new Set();
-  for (const client of clients) {
-    workers.add(await client.emitWithAck("worker"));
-    assert.equal(await client.emitWithAck("length", "x".repeat(LENGTH)), LENGTH);
-  }
-  assert.ok(workers.size > 1, "the clients are spread");
+  return clients;
+}
+
+/** Once all workers know of all clients, what one says reaches the others. */
+async function hearEachOther(clients) {
   let count = 0;
-  while (count < CLIENTS) {
+  while (count !== CLIENTS) {
+    // It is none while a worker that is gone is waited for.
     count = await clients[0].emitWithAck("count");
   }
   const told = clients.slice(1).map((client) => next(client, "told"));
@@ -46,4 +74,4 @@ eachTransport("four workers serve their clients as one server", async (t, transp
   for (const [bytes, text] of await Promise.all(told)) {
     assert.deepEqual([Buffer.from(bytes), text], [Buffer.from([1, 2]), "all"]);
   }
-});
+}

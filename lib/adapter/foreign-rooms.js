@@ -16,7 +16,10 @@ const {
 } = require("./native-rooms");
 
 /** The methods whose text decides whether a copy of the base class does what ours does. */
-const STEPS = ["broadcast", "apply", "computeExceptSids", "_encode", "addAll", "_del", "delAll"];
+const STEPS = [
+  ...["broadcast", "broadcastWithAck", "apply", "computeExceptSids", "_encode"],
+  ...["addAll", "_del", "delAll"],
+];
 const texts = STEPS.map((name) => Function.prototype.toString.call(pristine[name]));
 
 /**
@@ -48,8 +51,8 @@ function serveForeign(adapter) {
       return result;
     },
     _encode(packet, packetOpts) {
-      if (packet.id !== undefined || !isUnwatched(this.nsp.server)) {
-        // Answers are counted for each recipient; who watches writes wants to see frames.
+      if (!isUnwatched(this.nsp.server)) {
+        // Who watches writes wants to see frames.
         return _encode.call(this, packet, packetOpts);
       }
       const encoded = this.encoder.encode(packet);
@@ -62,7 +65,12 @@ function serveForeign(adapter) {
       if (broadcast === undefined || !canFanOut(this, opts)) {
         return apply.call(this, opts, callback);
       }
-      notifyOutgoing(this, broadcast.packet, opts);
+      if (broadcast.packet.id === undefined) {
+        notifyOutgoing(this, broadcast.packet, opts);
+      } else {
+        const recipient = new Recipient();
+        apply.call(this, opts, (socket) => callback(recipient.standsFor(socket)));
+      }
       const { rooms, except } = opts;
       fanOut(this, broadcast.encoded, { rooms, except, flags: broadcast.packetOpts });
       return undefined;
@@ -71,6 +79,30 @@ function serveForeign(adapter) {
 }
 
 module.exports = { serveForeign };
+
+/**
+ * Who is given to the base class in place of a socket: it counts recipients and notes where their
+ * answers go, but what it writes is left to the core.
+ */
+class Recipient {
+  constructor() {
+    this.client = WRITES_NOTHING;
+    this.acks = undefined;
+    this._socket = undefined;
+  }
+
+  standsFor(socket) {
+    this._socket = socket;
+    this.acks = socket.acks;
+    return this;
+  }
+
+  notifyOutgoingListeners(packet) {
+    this._socket.notifyOutgoingListeners?.(packet);
+  }
+}
+
+const WRITES_NOTHING = { writeToEngine() {} };
 
 /** True when the adapter inherits the steps of a broadcast as we know them, and overrides none. */
 function canShadow(adapter) {
