@@ -188,7 +188,7 @@ function leaveRoom(socket, number) {
  */
 function sendPacket(conn, packet, opts) {
   const { type, data, id, nsp } = packet;
-  if ((type !== EVENT && type !== ACK) || hasBinary(data)) {
+  if ((type !== EVENT && type !== ACK) || data === undefined || hasBinary(data)) {
     return false;
   }
   const head = `${type}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}`;

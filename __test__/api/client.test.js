@@ -6,6 +6,7 @@ const assert = require("node:assert/strict");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, next, settle, until } = require("../support/events");
+const { openWebSocket } = require("../support/request");
 
 eachTransport("a broadcast hands the same two objects to every recipient", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -165,4 +166,17 @@ eachTransport("there is a way from each object to the others", async (t, transpo
   const heard = next(client, "event");
   socket.nsp.to("room").emit("event");
   await heard;
+});
+
+test("a packet without data is written without any", async (t) => {
+  const app = await serve(t);
+  const connection = next(app.io, "connection");
+  const url = `${app.url}/socket.io/?EIO=4&transport=websocket`;
+  const { webSocket, messages } = await openWebSocket(t, url);
+  webSocket.send("40");
+  const [socket] = await connection;
+  socket.packet({ type: 2 });
+  socket.packet({ type: 3, id: 7 });
+  await until(() => messages.length === 4, "both have arrived");
+  assert.deepEqual(messages.slice(2), ["42", "437"]);
 });
