@@ -420,3 +420,14 @@ test("connectionStateRecovery: true is completed like an object", () => {
     skipMiddlewares: true,
   });
 });
+
+test("an engine of others can be made with the options of the server's", async (t) => {
+  const app = await serve(t);
+  const other = new (require("engine.io").Server)(app.io.engine.opts);
+  atEnd(t, () => other.close());
+  assert.equal(app.io.engine.opts.wsEngine.name, "WebSocketServer");
+  app.io.bind(other);
+  other.attach(app.httpServer, { path: "/other" });
+  const { client } = await app.connect("/", { path: "/other", transports: ["websocket"] });
+  assert.ok(other.clients[client.io.engine.id]);
+});

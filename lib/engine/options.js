@@ -6,6 +6,7 @@
 const os = require("os");
 const { core } = require("../dispatch");
 const { checkOptions } = require("./deflate");
+const { isPlainWsEngine, ws } = require("./foreign");
 const { defineLimits } = require("./limits");
 
 /** Options that the core reads, with its number for each. */
@@ -21,7 +22,8 @@ const kEngine = Symbol("engine");
  */
 function defineOptions(given, createEngine) {
   const opts = {
-    wsEngine: undefined,
+    // Others make engines of their own with our options, such as `@azure/web-pubsub-socket.io`.
+    wsEngine: ws().Server,
     pingTimeout: 20000,
     pingInterval: 25000,
     upgradeTimeout: 10000,
@@ -39,7 +41,7 @@ function defineOptions(given, createEngine) {
   }
   if (opts.perMessageDeflate) {
     opts.perMessageDeflate = { threshold: 1024, ...opts.perMessageDeflate };
-    if (!opts.wsEngine) {
+    if (isPlainWsEngine(opts.wsEngine)) {
       checkOptions(opts.perMessageDeflate);
     }
   }

@@ -4,6 +4,7 @@
 // code of the application has a part in. All others it gives to Node's http server.
 
 const cookie = require("cookie");
+const { isPlainWsEngine } = require("./foreign");
 
 /** Listeners of http servers that only pass on what is not the engine's. */
 const ours = new WeakSet();
@@ -74,7 +75,7 @@ function routeOf(engine, path, pristine, httpServer) {
   const compressFrom = compressionOf(opts.httpCompression);
   const takesUpgrades =
     opts.transports.includes("websocket") &&
-    !opts.wsEngine &&
+    isPlainWsEngine(opts.wsEngine) &&
     httpServer.listeners("upgrade").every((listener) => ours.has(listener));
   const polling =
     opts.transports.includes("polling") &&
