@@ -2,10 +2,11 @@
 
 // What it costs a server when a broadcast of another server arrives over Redis:
 // `node bench/redis.js [--clients 2000] [--messages 60] [--rounds 3]`. The receiving server runs
-// stock socket.io with the official adapter, ferrio with the official adapter, and ferrio with its
-// own, taking turns; the publisher is this process, which only writes to Redis. Every client
-// has to hear every message, in order, or the measurement fails. Counted are the receiving
-// process's CPU time and that of its JavaScript thread.
+// stock socket.io and ferrio with the official adapters (plain, sharded, streams), and ferrio with its
+// own, taking turns; beside them one server alone, which emits itself. The publisher is this process:
+// a server without clients, with the same official adapter. Every client has to hear every message, in
+// order, or the measurement fails. Counted are the receiving process's CPU time and that of its
+// JavaScript thread.
 
 const fs = require("fs");
 const http = require("http");
@@ -16,7 +17,11 @@ const { ensureRedis } = require("../scripts/ensure-redis");
 
 /** Time between two messages, so that deliveries do not pile up. */
 const PACE_MS = 10;
-const KINDS = ["stock + official", "ferrio + official", "ferrio + native"];
+const KINDS = [
+  ...["stock + alone", "ferrio + alone", "ferrio/2 + alone"],
+  ...["stock + official", "ferrio + official", "ferrio + native"],
+  ...["stock + sharded", "ferrio + sharded", "stock + streams", "ferrio + streams"],
+];
 
 const [role, ...args] = process.argv.slice(2);
 const roles = { receiver, clients };
@@ -34,37 +39,33 @@ async function measureAll() {
   try {
     await untilListening(port);
     const url = `redis://127.0.0.1:${port}`;
-    const publisher = require("redis").createClient({ url });
-    await publisher.connect();
     const figures = Object.fromEntries(KINDS.map((kind) => [kind, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const kind of rotated(KINDS, round)) {
-        const figure = await measure(kind, url, publisher, options);
+        const figure = await measure(kind, url, options);
         figures[kind].push(figure);
         console.log(`round ${round + 1}  ${kind.padEnd(18)} ${describe(figure)}`);
       }
     }
-    await publisher.close();
     summarize(figures, options);
   } finally {
     redis.kill("SIGKILL");
   }
+  process.exit();
 }
 
-async function measure(kind, url, publisher, { clients, messages }) {
+async function measure(kind, url, { clients, messages }) {
   const server = fork(__filename, ["receiver", kind, url]);
   let load;
   try {
     const [port] = await once(server, "message");
     load = fork(__filename, ["clients", String(port), String(clients), String(messages)]);
     await once(load, "message");
+    const emit = await emitterOf(kind.split(" + ")[1], url, server);
     const before = await ask(server);
     const done = once(load, "message");
-    const { encode } = require("notepack.io");
     for (let n = 0; n < messages; n++) {
-      const packet = { type: 2, data: ["news", n, "x".repeat(64)], nsp: "/" };
-      const sent = encode(["another", packet, { rooms: [], except: [], flags: {} }]);
-      await publisher.publish("socket.io#/#", sent);
+      emit("news", n, "x".repeat(64));
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
     const [verdict] = await done;
@@ -89,23 +90,64 @@ async function receiver(kind, url) {
   const [library, adapter] = kind.split(" + ");
   const { Server } = require(library === "stock" ? "socket.io" : "..");
   const server = http.createServer();
-  new Server(server, { adapter: await adapterOf(adapter, url), serveClient: false });
+  const options = { ...(await adapterOf(adapter, url)), serveClient: false };
+  if (library !== "stock") {
+    options.ioThreads = library.endsWith("/2") ? 2 : 1;
+  }
+  const io = new Server(server, options);
   server.listen(0, "127.0.0.1", () => process.send(server.address().port));
-  process.on("message", () => {
+  process.on("message", (message) => {
+    if (Array.isArray(message)) {
+      io.emit(...message);
+      return;
+    }
     const { user, system } = process.cpuUsage();
     const [nanos] = fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
     process.send({ cpu: user + system, js: nanos / 1000 });
   });
 }
 
+/** The publishing servers, by adapter. They stay until the end. */
+const emitters = {};
+
+/** What emits to the clients: another server, or the one they are connected to. */
+async function emitterOf(adapter, url, server) {
+  if (adapter === "alone") {
+    return (...args) => server.send(args);
+  }
+  const name = adapter === "native" ? "official" : adapter;
+  emitters[name] ??= new (require("socket.io").Server)(await adapterOf(name, url));
+  const io = emitters[name];
+  // A server that nobody else knows of yet would be listened to by nobody.
+  while ((await io.of("/").adapter.serverCount()) < 2);
+  return (...args) => io.emit(...args);
+}
+
+/** The option that joins a server to others. */
 async function adapterOf(adapter, url) {
+  if (adapter === "alone") {
+    return {};
+  }
   if (adapter === "native") {
-    return require("../redis-adapter").createAdapter({ url });
+    return { adapter: require("../redis-adapter").createAdapter({ url }) };
   }
   const publisher = require("redis").createClient({ url });
   const subscriber = publisher.duplicate();
   await Promise.all([publisher.connect(), subscriber.connect()]);
-  return require("@socket.io/redis-adapter").createAdapter(publisher, subscriber);
+  if (adapter === "streams") {
+    const { createAdapter } = fromEcosystem("@socket.io/redis-streams-adapter");
+    return { adapter: createAdapter(publisher) };
+  }
+  const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
+  const create = adapter === "sharded" ? createShardedAdapter : createAdapter;
+  return { adapter: create(publisher, subscriber) };
+}
+
+/** A package that only the tests need otherwise. */
+function fromEcosystem(name) {
+  const { ensureEcosystem, treeOf } = require("../scripts/ensure-ecosystem");
+  ensureEcosystem();
+  return require(require.resolve(name, { paths: [treeOf(false)] }));
 }
 
 /** Raw WebSocket clients that check what they hear. */
@@ -154,9 +196,13 @@ function summarize(figures, { clients, messages, rounds }) {
   );
   console.log("| receiving server | a delivery | of it JS | JS a message | less CPU | JS share |");
   console.log("|---|---|---|---|---|---|");
-  const stock = medians(figures[KINDS[0]]);
+  const stockOf = (kind) => {
+    const adapter = kind.split(" + ")[1];
+    return medians(figures[`stock + ${adapter === "native" ? "official" : adapter}`]);
+  };
   for (const kind of KINDS) {
     const { cpu, js, jsPerMessage } = medians(figures[kind]);
+    const stock = stockOf(kind);
     const share = (100 * jsPerMessage) / stock.jsPerMessage;
     console.log(
       `| ${kind} | ${cpu.toFixed(2)} | ${js.toFixed(3)} | ${jsPerMessage.toFixed(0)} | ` +
