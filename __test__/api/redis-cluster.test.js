@@ -251,6 +251,13 @@ onlyNative("a message that breaks the connection does not take with it what foll
 
 onlyNative("an address that the adapter cannot use is refused at once", () => {
   assert.throws(() => nativeAdapter("rediss://localhost"), /TLS/);
+  assert.throws(() => nativeAdapter(undefined, { tls: {} }), /TLS/);
   assert.throws(() => nativeAdapter("http://localhost"), /"url"/);
+  for (const name of ["sentinels", "sentinelRootNodes", "rootNodes", "nodes"]) {
+    const many = { [name]: [{ host: "localhost" }] };
+    assert.throws(() => nativeAdapter(undefined, many), /not to Sentinel or Redis Cluster/);
+    const pubClient = { options: many };
+    assert.throws(() => nativeAdapter(undefined, { pubClient }), /address of one server/);
+  }
   assert.throws(() => nativeAdapter(undefined, { parser: {} }), /"parser"/);
 });

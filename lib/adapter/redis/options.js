@@ -33,6 +33,12 @@ function urlOf({ url, pubClient, subClient, ...rest }) {
   if (client !== undefined) {
     return urlOfClient(client);
   }
+  if (namesMany(rest)) {
+    throw new TypeError(
+      "ferrio/redis-adapter connects to one Redis server, not to Sentinel or Redis Cluster: give " +
+        "`url`, or use @socket.io/redis-adapter",
+    );
+  }
   if (url !== undefined) {
     return checked(String(url));
   }
@@ -41,8 +47,8 @@ function urlOf({ url, pubClient, subClient, ...rest }) {
 
 function urlOfClient(client) {
   const { options } = client;
-  const isCluster = client.isCluster || Array.isArray(client.masters) || options?.sentinels;
-  if (options === null || typeof options !== "object" || isCluster) {
+  const isCluster = client.isCluster || Array.isArray(client.masters);
+  if (options === null || typeof options !== "object" || isCluster || namesMany(options)) {
     throw new TypeError(
       'options "pubClient" and "subClient" of ferrio/redis-adapter are read for the address of ' +
         "one server, and this client has none: give `url`, or use @socket.io/redis-adapter",
@@ -54,6 +60,11 @@ function urlOfClient(client) {
   const { host, port, path, tls } = options.socket ?? options;
   const { username, password, db, database = db } = options;
   return urlFrom({ host, port, path, tls, username, password, database });
+}
+
+/** Sentinels, or the nodes of a cluster, as the packages redis and ioredis call them. */
+function namesMany(options) {
+  return ["sentinels", "sentinelRootNodes", "rootNodes", "nodes"].some((name) => options[name]);
 }
 
 function urlFrom({ host = "127.0.0.1", port = 6379, ...options }) {
