@@ -14,7 +14,7 @@ const { isAddress, listenAt } = require("./address");
 const { Client } = require("./client");
 const { CLIENT_FILES, sendFile, serveFile } = require("./client-files");
 const { Server: Engine, attach: attachEngine } = require("./engine");
-const { acceptorOf } = require("./engine/acceptor");
+const { acceptorOf, kOwn } = require("./engine/acceptor");
 const { markAsOurs } = require("./engine/policy");
 const { createSecureServer } = require("./engine/tls");
 const { attachApp } = require("./uws");
@@ -168,9 +168,6 @@ class Server extends StrictEventEmitter {
       throw new TypeError(
         'the option "tls" is for io.listen(port, { tls }): a server that is attached to has its own',
       );
-    }
-    if (process.platform === "linux" && (isAddress(srv) || (isOpened && opts.tls !== undefined))) {
-      opts.acceptor ??= "native";
     }
     if (isOpened) {
       debug("creating http server and binding to %j", srv);
@@ -477,9 +474,12 @@ async function closeNamespace(nsp) {
 
 /** The http server of a port that the server opens itself. */
 function createHttpServer({ tls, acceptor }) {
-  return tls === undefined
-    ? http.createServer(answerNotFound)
-    : createSecureServer(tls, answerNotFound, acceptorOf(acceptor) === "native");
+  const httpServer =
+    tls === undefined
+      ? http.createServer(answerNotFound)
+      : createSecureServer(tls, answerNotFound, acceptorOf(acceptor, true) === "native");
+  Object.defineProperty(httpServer, kOwn, { value: true });
+  return httpServer;
 }
 
 function answerNotFound(req, res) {

@@ -265,7 +265,8 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
    * connection to the HTTP server; see docs/listener.md. The TLS of an HTTPS server is then Rust's, too.
    * Where that is not possible, Node accepts as usual, and a warning says why.
    *
-   * @default the environment variable FERRIO_ACCEPTOR, or else "node"
+   * @default the environment variable FERRIO_ACCEPTOR, or else "native" for a port that Socket.IO opens
+   * itself (`new Server(port)`, `io.listen(port)`) on Linux, and "node" for an HTTP server of yours
    */
   acceptor?: "node" | "native";
 

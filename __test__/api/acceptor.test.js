@@ -70,6 +70,26 @@ function declare() {
     assert.throws(attach, /"acceptor" must be "node" or "native", not "rust"/);
   });
 
+  test("a port of its own is the native listener's, unless something else is asked for", async (t) => {
+    const isNative = async (options) => {
+      const io = new target.Server(0, options);
+      const app = new App(io);
+      closeAtEnd(t, io, app);
+      const { socket } = await app.connect();
+      return socket.request.socket._handle === null;
+    };
+    const usual = process.env.FERRIO_ACCEPTOR;
+    t.after(() => {
+      if (usual !== undefined) process.env.FERRIO_ACCEPTOR = usual;
+    });
+    delete process.env.FERRIO_ACCEPTOR;
+    assert.equal(await isNative({}), process.platform === "linux");
+    assert.equal(await isNative({ acceptor: "node" }), false);
+    process.env.FERRIO_ACCEPTOR = "node";
+    assert.equal(await isNative({}), false);
+    delete process.env.FERRIO_ACCEPTOR;
+  });
+
   test("the request that opened a connection is a whole one", async (t) => {
     const app = await serveCounting(t);
     const headers = { Cookie: "a=b", "X-Latin": "caf\xe9", Origin: "http://elsewhere" };

@@ -21,13 +21,16 @@ const ACCEPTORS = ["node", "native"];
 const listeners = new WeakMap();
 
 /**
- * Who accepts the connections of the server that is attached to.
+ * Who accepts the connections of an http server. Where that is one which Socket.IO has made for a
+ * port, nobody can tell who does, so Rust is the default where it can be.
  * @param {string|undefined} asked the option `acceptor`
+ * @param {boolean} isOwn the http server was made for a port, and has no other purpose
  */
-function acceptorOf(asked) {
+function acceptorOf(asked, isOwn) {
+  const usual = isOwn && process.platform === "linux" ? "native" : "node";
   const [name, value] =
     asked === undefined
-      ? ["environment variable FERRIO_ACCEPTOR", process.env.FERRIO_ACCEPTOR || "node"]
+      ? ["environment variable FERRIO_ACCEPTOR", process.env.FERRIO_ACCEPTOR || usual]
       : ['option "acceptor"', asked];
   if (!ACCEPTORS.includes(value)) {
     throw new TypeError(`the ${name} must be "node" or "native", not ${JSON.stringify(value)}`);
@@ -498,6 +501,8 @@ function noop() {}
 
 /** Where `io.listen()` notes that it was given a backlog: that one stays. */
 const kBacklog = Symbol("backlog");
+/** Marks an http server that was made for a port. */
+const kOwn = Symbol("own");
 /** Connections that may wait to be accepted. The system has a limit of its own. */
 const BACKLOG = 4096;
 /** As many as the core can count. */
@@ -507,4 +512,4 @@ const TIME_LIMITS = { firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { Acceptor, acceptNatively, acceptorOf, kBacklog };
+module.exports = { Acceptor, acceptNatively, acceptorOf, kBacklog, kOwn };

@@ -3,7 +3,7 @@
 // Hooks the engine into an http server, beside whatever else the server does.
 
 const debug = require("debug")("engine");
-const { acceptNatively, acceptorOf } = require("./acceptor");
+const { acceptNatively, acceptorOf, kOwn } = require("./acceptor");
 const { markAsOurs } = require("./policy");
 
 /**
@@ -14,7 +14,7 @@ const { markAsOurs } = require("./policy");
  * @param {object} pristine the methods of the engine's class, to tell whether some were replaced
  */
 function attach(engine, httpServer, options, pristine) {
-  const isNative = acceptorOf(options.acceptor) === "native";
+  const isNative = acceptorOf(options.acceptor, Object.hasOwn(httpServer, kOwn)) === "native";
   const { proxyProtocol: isProxied = false } = options;
   if (typeof isProxied !== "boolean") {
     throw new TypeError(`the option "proxyProtocol" must be true or false, not ${isProxied}`);
