@@ -76,7 +76,7 @@ function declare() {
       const app = new App(io);
       closeAtEnd(t, io, app);
       const { socket } = await app.connect();
-      return socket.request.socket._handle === null;
+      return socket.request.socket.constructor.name === "AcceptedSocket";
     };
     const usual = process.env.FERRIO_ACCEPTOR;
     t.after(() => {
