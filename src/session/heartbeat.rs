@@ -113,9 +113,10 @@ impl Heartbeat {
         later
     }
 
-    /// Waits a little longer than the peer's time, to find out whether it is to blame. Once only.
-    pub fn doubt(&mut self, now: Instant, grace: Duration) -> bool {
-        if self.doubted {
+    /// Waits a little longer than the peer's time, to find out whether it is to blame. Once only, and
+    /// not where that would be longer than the time itself: who gives so little means it.
+    pub fn doubt(&mut self, now: Instant, grace: Duration, config: &EngineConfig) -> bool {
+        if self.doubted || config.ping_timeout() < grace {
             return false;
         }
         self.doubted = true;
@@ -221,9 +222,10 @@ mod tests {
         assert!(heartbeat.excuse(start + ms(140), &config));
         assert_eq!(heartbeat.on_timer(start + ms(189), &config), Beat::Wait);
         assert_eq!(heartbeat.on_timer(start + ms(190), &config), Beat::TimedOut);
-        assert!(heartbeat.doubt(start + ms(190), ms(10)));
+        assert!(!heartbeat.doubt(start + ms(190), ms(51), &config), "longer than its time");
+        assert!(heartbeat.doubt(start + ms(190), ms(10), &config));
         assert_eq!(heartbeat.on_timer(start + ms(199), &config), Beat::Wait);
-        assert!(!heartbeat.doubt(start + ms(200), ms(10)), "once");
+        assert!(!heartbeat.doubt(start + ms(200), ms(10), &config), "once");
     }
 
     #[test]

@@ -470,7 +470,7 @@ impl Session {
         // It may be busy with nothing of ours on its desk.
         port.nudge();
         stalls.is_some_and(|stalls| heartbeat.discount(ctx.now, stalls, &self.config))
-            || heartbeat.doubt(ctx.now, STALL)
+            || heartbeat.doubt(ctx.now, STALL, &self.config)
     }
 
     /// True when JavaScript passes on what the peer sends.
