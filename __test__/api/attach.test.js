@@ -4,11 +4,9 @@
 
 const assert = require("node:assert/strict");
 const http = require("node:http");
-const net = require("node:net");
-const { io: connectTo } = require("socket.io-client");
 const { target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
-const { App, closeAtEnd, connected, listen, serve } = require("../support/app");
+const { App, closeAtEnd, connectThrough, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { next } = require("../support/events");
 const { openPolling, request } = require("../support/request");
@@ -318,18 +316,7 @@ eachTransport("connections may be handed to the http server", async (t, transpor
   const app = await serve(t, { transport });
   const seen = [];
   app.httpServer.prependListener("request", (req) => seen.push(req.method));
-  const door = net.createServer((stream) => app.httpServer.emit("connection", stream));
-  await listen(door);
-  atEnd(t, () => door.close());
-  const client = connectTo(`http://127.0.0.1:${door.address().port}`, {
-    forceNew: true,
-    reconnection: false,
-    ...transport.client,
-  });
-  atEnd(t, () => client.disconnect());
-  await connected(client);
-  const socket = app.io.sockets.sockets.get(client.id);
-  await app.upgraded(client, socket);
+  const { client, socket } = await connectThrough(t, app, (stream) => stream);
   socket.on("question", (answer) => answer("answer"));
   assert.equal(await client.emitWithAck("question"), "answer");
   if (transport.client.transports[0] === "polling") {

@@ -77,7 +77,8 @@ test("nothing is printed without DEBUG", async (t) => {
   assert.equal(text, "");
 });
 
-test("namespaces can be switched on and off while the server runs", async (t) => {
+/** What is logged from now on, instead of on the console. */
+function capture(t) {
   const debug = require("debug");
   const { log } = debug;
   const lines = [];
@@ -86,6 +87,11 @@ test("namespaces can be switched on and off while the server runs", async (t) =>
     debug.disable();
     debug.log = log;
   });
+  return { debug, lines };
+}
+
+test("namespaces can be switched on and off while the server runs", async (t) => {
+  const { debug, lines } = capture(t);
   let formatted = 0;
   debug.formatters.j = (value) => {
     formatted++;
@@ -107,14 +113,7 @@ test("namespaces can be switched on and off while the server runs", async (t) =>
 });
 
 test("lines come between those of the application, in the order of what happens", async (t) => {
-  const debug = require("debug");
-  const { log } = debug;
-  const lines = [];
-  debug.log = (line) => lines.push(line);
-  atEnd(t, () => {
-    debug.disable();
-    debug.log = log;
-  });
+  const { debug, lines } = capture(t);
   const app = await serve(t);
   const { client, socket } = await app.connect();
   socket.on("question", (answer) => {

@@ -11,7 +11,7 @@ const { Duplex } = require("node:stream");
 const { io: connectTo } = require("socket.io-client");
 const { isNativelyAccepted, isReference, name } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
-const { connected, listen, serve } = require("../support/app");
+const { connected, connectThrough, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { next, settle, until } = require("../support/events");
 
@@ -148,18 +148,7 @@ function wrapped(stream) {
 
 eachTransport("streams without a descriptor are served", async (t, transport) => {
   const app = await serve(t, { transport });
-  const door = net.createServer((stream) => app.httpServer.emit("connection", wrapped(stream)));
-  await listen(door);
-  atEnd(t, () => door.close());
-  const client = connectTo(`http://127.0.0.1:${door.address().port}`, {
-    forceNew: true,
-    reconnection: false,
-    ...transport.client,
-  });
-  atEnd(t, () => client.disconnect());
-  await connected(client);
-  const socket = app.io.sockets.sockets.get(client.id);
-  await app.upgraded(client, socket);
+  const { client, socket } = await connectThrough(t, app, wrapped);
   socket.on("echo", (bytes, answer) => answer(bytes));
   const bytes = Buffer.alloc(100_000, "bytes");
   assert.ok(bytes.equals(await client.emitWithAck("echo", bytes)));

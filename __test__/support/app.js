@@ -4,6 +4,7 @@
 // when the test ends.
 
 const http = require("node:http");
+const net = require("node:net");
 const { io: connectTo } = require("socket.io-client");
 const { target } = require("./target");
 const { atEnd, closeServerAtEnd } = require("./cleanup");
@@ -130,10 +131,27 @@ async function listen(httpServer) {
   await listening;
 }
 
+/** Connects a client through a port of its own, whose streams the http server is given by hand. */
+async function connectThrough(t, app, wrap) {
+  const door = net.createServer((stream) => app.httpServer.emit("connection", wrap(stream)));
+  await listen(door);
+  atEnd(t, () => door.close());
+  const client = connectTo(`http://127.0.0.1:${door.address().port}`, {
+    forceNew: true,
+    reconnection: false,
+    ...app.transport?.client,
+  });
+  atEnd(t, () => client.disconnect());
+  await connected(client);
+  const socket = app.io.sockets.sockets.get(client.id);
+  await app.upgraded(client, socket);
+  return { client, socket };
+}
+
 /** Closes the clients and the server when the test ends. */
 function closeAtEnd(t, io, app) {
   closeServerAtEnd(t, io);
   atEnd(t, () => app?.clients.forEach((client) => client.disconnect()));
 }
 
-module.exports = { serve, App, connected, listen, closeAtEnd };
+module.exports = { serve, App, connected, connectThrough, listen, closeAtEnd };
