@@ -295,6 +295,7 @@ impl Core {
             packets: flagged(packets(&group)?, flags),
             volatile: flags & VOLATILE != 0,
             tick: self.tick.get(),
+            emits: 1,
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
         Ok(())

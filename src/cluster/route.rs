@@ -150,6 +150,7 @@ impl Route {
             packets: smallvec![packet],
             volatile: message.volatile,
             tick: next_tick(),
+            emits: 1,
         })
     }
 

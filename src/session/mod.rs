@@ -20,7 +20,7 @@ use crate::config::{self, EngineConfig};
 use crate::event::{Body, CloseReason, STALL};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, FrameError, Message, OpCode};
-use crate::transport::{Flush, Packet, Polling, Stream, WebSocket, WriteQueue};
+use crate::transport::{Flush, Packet, Parcel, Polling, Stream, WebSocket, WriteQueue};
 
 pub use context::{Context, PortId, Task, TimerKind};
 use farewell::{Farewell, leave};
@@ -172,7 +172,7 @@ impl Session {
 
     /// Queues packets that belong together. A volatile group is dropped unless the transport is
     /// idle: nothing unwritten, nothing written in the same JavaScript tick.
-    pub fn send(&mut self, ctx: &mut Context, packets: &[Packet], volatile: bool, tick: u32) {
+    pub fn send(&mut self, ctx: &mut Context, parcel: &Parcel<'_>, volatile: bool, tick: u32) {
         if self.state != State::Open {
             return;
         }
@@ -184,9 +184,13 @@ impl Session {
             return self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
         }
         self.last_tick = tick;
-        ctx.metrics.packets_out.add(1);
-        for packet in packets {
-            self.push(ctx, packet.clone());
+        ctx.metrics.packets_out.add(parcel.emits());
+        match &mut self.transport {
+            Transport::WebSocket(ws) => {
+                ws.put_all(&mut ctx.codec, parcel, self.inbound.revision);
+                self.mark_dirty(ctx);
+            }
+            _ => parcel.packets().iter().for_each(|packet| self.push(ctx, packet.clone())),
         }
     }
 

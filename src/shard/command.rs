@@ -193,7 +193,34 @@ pub struct Broadcast {
     pub volatile: bool,
     /// The JavaScript tick.
     pub tick: u32,
+    /// How many emits this is; more than one when they were joined.
+    pub emits: u32,
 }
+
+impl Broadcast {
+    /// True when the other one may travel with this one: who gets it is the same, and together they
+    /// stay small. What is larger gains nothing, and would slip past the limit on what may wait for
+    /// a client.
+    pub fn takes(&self, other: &Self) -> bool {
+        let bytes = |broadcast: &Self| broadcast.packets.iter().map(Packet::len).sum::<usize>();
+        !self.volatile
+            && !other.volatile
+            && self.namespace == other.namespace
+            && self.rooms == other.rooms
+            && self.except == other.except
+            && bytes(self) + bytes(other) <= MAX_JOINED
+    }
+
+    /// Appends the packets of another one.
+    pub fn join(&mut self, other: Self) {
+        self.packets.extend(other.packets);
+        self.tick = other.tick;
+        self.emits += other.emits;
+    }
+}
+
+/// Bytes of frames that are joined at most.
+const MAX_JOINED: usize = 16 * 1024;
 
 /// Lets a thread wait, for a bounded time, until a shard came to some point.
 #[derive(Debug, Default)]
@@ -313,5 +340,40 @@ impl Command {
                 | Self::Leave { .. }
                 | Self::Release { .. }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::engine::PacketType;
+
+    fn broadcast(rooms: &[RoomId], text: &str) -> Broadcast {
+        Broadcast {
+            namespace: 1,
+            rooms: SmallVec::from_slice(rooms),
+            except: SmallVec::new(),
+            packets: smallvec::smallvec![Packet::text(PacketType::Message, &[text.as_bytes()])],
+            volatile: false,
+            tick: 1,
+            emits: 1,
+        }
+    }
+
+    #[test]
+    fn broadcasts_are_joined_when_the_same_clients_get_them_and_they_are_small() {
+        let mut first = broadcast(&[2], "a");
+        let next = Broadcast { tick: 2, ..broadcast(&[2], "b") };
+        assert!(first.takes(&next));
+        assert!(!first.takes(&broadcast(&[3], "b")));
+        assert!(!first.takes(&broadcast(&[], "b")));
+        assert!(!first.takes(&Broadcast { namespace: 2, ..broadcast(&[2], "b") }));
+        assert!(
+            !first.takes(&Broadcast { except: smallvec::smallvec![2], ..broadcast(&[2], "b") })
+        );
+        assert!(!first.takes(&Broadcast { volatile: true, ..broadcast(&[2], "b") }));
+        assert!(!first.takes(&broadcast(&[2], &"b".repeat(MAX_JOINED))));
+        first.join(next);
+        assert_eq!((first.packets.len(), first.emits, first.tick), (2, 2, 2));
     }
 }

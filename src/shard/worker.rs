@@ -18,10 +18,12 @@ use crate::metrics::Metrics;
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
 use crate::transport::Flush;
-use crate::transport::{BridgeFlow, Codec, Polling, Stream, WebSocket};
+use crate::transport::{BridgeFlow, Codec, Parcel, Polling, Stream, WebSocket};
 
 use super::call::{Call, CallKind, Takeover};
-use super::command::{Barrier, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade};
+use super::command::{
+    Barrier, Broadcast, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade,
+};
 use super::pool::Slots;
 use super::registry::Registration;
 use super::rooms::{MemberId, RoomIndex};
@@ -48,7 +50,7 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Me
     let context = Context::new(Instant::now(), metrics);
     let state = Rc::new(RefCell::new(Shard::new(context, slots)));
     let shard = Shared { state, queue: queue.clone() };
-    let mut commands = Vec::new();
+    let mut intake = Intake { queue: queue.clone(), commands: Vec::new(), barriers: Vec::new() };
     loop {
         let next_timer = shard.state.borrow().ctx.next_timer();
         match next_timer {
@@ -57,16 +59,12 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Me
             }
             None => queue.ready().await,
         }
-        queue.swap(&mut commands);
         let mut state = shard.state.borrow_mut();
         state.ctx.now = Instant::now();
         state.ctx.metrics.rounds.add(1);
-        let mut barriers = Vec::new();
-        for command in commands.drain(..) {
-            state.guarded(|shard| shard.handle(command, &mut barriers));
-        }
+        intake.take(&mut state);
         state.guarded(Shard::run_timers);
-        state.guarded(Shard::flush);
+        state.guarded(|state| state.flush(&mut intake));
         // Readers first: a session may have ended in the round it began in, and parting with a
         // stream stops its reader.
         for (key, link, source) in std::mem::take(&mut state.new_readers) {
@@ -77,8 +75,37 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Me
         }
         state.ctx.flush_events();
         state.ctx.hurry = false;
-        for barrier in barriers {
+        for barrier in intake.barriers.drain(..) {
             barrier.reach();
+        }
+    }
+}
+
+/// Takes commands in.
+struct Intake {
+    queue: Arc<CommandQueue>,
+    /// Empty between two calls; its memory is used again.
+    commands: Vec<Command>,
+    /// What is to be reached once everything is written.
+    barriers: Vec<Arc<Barrier>>,
+}
+
+impl Intake {
+    /// Handles all commands that wait. Broadcasts in a row that go to the same clients become one:
+    /// each of them is looked for and visited once.
+    fn take(&mut self, state: &mut Shard) {
+        let Self { queue, commands, barriers } = self;
+        queue.swap(commands);
+        let mut waiting = commands.drain(..).peekable();
+        while let Some(mut command) = waiting.next() {
+            if let Command::Broadcast(broadcast) = &mut command {
+                while let Some(Command::Broadcast(next)) = waiting.next_if(
+                    |next| matches!(next, Command::Broadcast(next) if broadcast.takes(next)),
+                ) {
+                    broadcast.join(*next);
+                }
+            }
+            state.guarded(|shard| shard.handle(command, barriers));
         }
     }
 }
@@ -141,27 +168,10 @@ impl Shard {
     fn handle(&mut self, command: Command, barriers: &mut Vec<Arc<Barrier>>) {
         match command {
             Command::Send { key, tick, volatile, packets } => {
-                self.with(key, |session, ctx| session.send(ctx, &packets, volatile, tick));
+                let parcel = Parcel::new(&packets, 1);
+                self.with(key, |session, ctx| session.send(ctx, &parcel, volatile, tick));
             }
-            Command::Broadcast(broadcast) => {
-                let mut recipients = std::mem::take(&mut self.recipients);
-                self.rooms.recipients(
-                    broadcast.namespace,
-                    &broadcast.rooms,
-                    &broadcast.except,
-                    |key| recipients.push(key),
-                );
-                self.ctx.metrics.broadcasts.add(1);
-                self.ctx.metrics.deliveries.add(recipients.len() as u64);
-                self.ctx.codec.begin_broadcast();
-                for key in recipients.drain(..) {
-                    self.with(key, |session, ctx| {
-                        session.send(ctx, &broadcast.packets, broadcast.volatile, broadcast.tick);
-                    });
-                }
-                self.ctx.codec.end_broadcast();
-                self.recipients = recipients;
-            }
+            Command::Broadcast(broadcast) => self.broadcast(&broadcast),
             Command::Poll { key, port, handle, request } => {
                 if self.with(key, |session, ctx| session.on_poll(ctx, request)).is_none() {
                     self.refuse(port, handle, request);
@@ -281,6 +291,22 @@ impl Shard {
             Command::RemovePort(id) => self.remove_port(id),
             Command::Flush(barrier) => barriers.push(barrier),
         }
+    }
+
+    fn broadcast(&mut self, broadcast: &Broadcast) {
+        let Broadcast { namespace, rooms, except, packets, volatile, tick, emits } = broadcast;
+        let mut recipients = std::mem::take(&mut self.recipients);
+        self.rooms.recipients(*namespace, rooms, except, |key| recipients.push(key));
+        let (emits, count) = (u64::from(*emits), recipients.len() as u64);
+        self.ctx.metrics.broadcasts.add(emits);
+        self.ctx.metrics.deliveries.add(emits * count);
+        self.ctx.codec.begin_broadcast();
+        let parcel = Parcel::new(packets, emits);
+        for key in recipients.drain(..) {
+            self.with(key, |session, ctx| session.send(ctx, &parcel, *volatile, *tick));
+        }
+        self.ctx.codec.end_broadcast();
+        self.recipients = recipients;
     }
 
     /// Works on a session if it is open. What the work closed is cleaned up after it.
@@ -498,12 +524,22 @@ impl Shard {
         }
     }
 
-    fn flush(&mut self) {
+    /// Writes what is queued. Commands that come meanwhile are taken in after one session, two, four
+    /// and so on: those that are still to be written to get the rest of a tick's emits with the same
+    /// write, and however much comes, all are written to.
+    fn flush(&mut self, intake: &mut Intake) {
+        let mut written: usize = 0;
         while !self.ctx.dirty.is_empty() {
             let mut dirty = std::mem::take(&mut self.ctx.dirty);
-            for key in dirty.drain(..) {
+            let mut rest = dirty.drain(..);
+            while let Some(key) = rest.next() {
                 self.with(key, |session, ctx| session.flush(ctx));
+                written += 1;
+                if written.is_power_of_two() && rest.len() > 0 {
+                    intake.take(self);
+                }
             }
+            drop(rest);
             if self.ctx.dirty.is_empty() {
                 self.ctx.dirty = dirty;
             }

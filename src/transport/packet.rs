@@ -1,5 +1,7 @@
 //! An encoded Engine.IO packet, made once and shared by every recipient and both transports.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 
 use crate::proto::engine::{self, OutData, OutPacket, PacketType, Revision};
@@ -105,6 +107,12 @@ impl Packet {
         }
     }
 
+    /// Bytes of the WebSocket frame.
+    #[allow(clippy::len_without_is_empty, reason = "a frame has a header, so it is never empty")]
+    pub fn len(&self) -> usize {
+        self.frame.len()
+    }
+
     /// Length of the data, without the frame around it and the type of the packet.
     pub fn data_len(&self) -> usize {
         self.payload().len().saturating_sub(usize::from(!self.binary))
@@ -123,6 +131,45 @@ impl Packet {
         buf.extend_from_slice(prefix);
         buf.extend_from_slice(data);
         Self { frame: buf.into(), head, binary: true, compress: true }
+    }
+}
+
+/// Packets that travel together, to one session or to many: a packet with its attachments, or those
+/// of several emits.
+#[derive(Debug)]
+pub struct Parcel<'a> {
+    packets: &'a [Packet],
+    emits: u64,
+    /// All frames in one buffer, made for the first recipient that takes them as they are.
+    frames: OnceCell<Option<Bytes>>,
+}
+
+impl<'a> Parcel<'a> {
+    /// The packets of so many emits.
+    pub fn new(packets: &'a [Packet], emits: u64) -> Self {
+        Self { packets, emits, frames: OnceCell::new() }
+    }
+
+    /// One by one.
+    pub fn packets(&self) -> &'a [Packet] {
+        self.packets
+    }
+
+    /// How many emits they are.
+    pub fn emits(&self) -> u64 {
+        self.emits
+    }
+
+    /// The frames of several emits in one buffer: each recipient's queue holds one buffer then, and
+    /// the kernel takes one. Absent where there is nothing to join.
+    pub fn frames(&self) -> Option<Bytes> {
+        let join = || {
+            let len = self.packets.iter().map(Packet::len).sum();
+            let mut frames = Vec::with_capacity(len);
+            self.packets.iter().for_each(|packet| frames.extend_from_slice(&packet.frame));
+            frames.into()
+        };
+        self.frames.get_or_init(|| (self.emits > 1).then(join)).clone()
     }
 }
 
@@ -156,6 +203,16 @@ mod tests {
         let packet = Packet::binary(&[7, 8]);
         assert_eq!(&packet.clone().into_frame()[..], b"\x82\x02\x07\x08");
         assert_eq!(&packet.for_revision_3().into_frame()[..], b"\x82\x03\x04\x07\x08");
+    }
+
+    #[test]
+    fn only_the_frames_of_several_emits_are_joined() {
+        let packets = [Packet::text(PacketType::Message, &[b"a"]), Packet::binary(&[7])];
+        assert_eq!(Parcel::new(&packets, 1).frames(), None);
+        let parcel = Parcel::new(&packets, 2);
+        let frames = parcel.frames().expect("joined");
+        assert_eq!(&frames[..], b"\x81\x024a\x82\x01\x07");
+        assert_eq!(parcel.frames().map(|again| again.as_ptr()), Some(frames.as_ptr()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::proto::engine::Revision;
 use crate::proto::frame::Decoder;
 
 use super::codec::{Codec, Deflate};
-use super::packet::Packet;
+use super::packet::{Packet, Parcel};
 use super::stream::Stream;
 use super::write_queue::WriteQueue;
 
@@ -45,6 +45,19 @@ impl WebSocket {
             out: WriteQueue::default(),
             base64: false,
             blocked: false,
+        }
+    }
+
+    /// Queues packets that travel together.
+    pub fn put_all(&mut self, codec: &mut Codec, parcel: &Parcel<'_>, revision: Revision) {
+        let is_plain = self.deflate.is_none() && !self.base64 && revision == Revision::V4;
+        match parcel.frames().filter(|_| is_plain) {
+            Some(frames) => self.out.push(frames),
+            None => {
+                for packet in parcel.packets() {
+                    self.put(codec, packet.clone(), revision);
+                }
+            }
         }
     }
 
