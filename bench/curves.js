@@ -16,12 +16,15 @@ const TOP = 56;
 const BOTTOM = 40;
 const COLORS = {
   ferrio: "#c4511d",
+  "ferrio-native": "#e08a4f",
   ws: "#3b6ea5",
   eiows: "#7a5ea8",
   uws: "#2f8f6b",
   socketioxide: "#a08a2b",
   floor: "#8b929b",
 };
+
+const OTHER = "#b0567c";
 
 const STYLE = `
   .grid { stroke: #d0d7de; } .line { fill: none; stroke-width: 2; }
@@ -88,7 +91,7 @@ function panel(name, lines, offset) {
   const drawn = lines.map(({ server, points: own }) => {
     const path = own.map(({ x, y }) => `${across.at(x)},${up.at(y)}`).join(" ");
     const last = own[own.length - 1];
-    const color = COLORS[server];
+    const color = COLORS[server] ?? OTHER;
     const dots = own.map(
       ({ x, y }) => `<circle cx="${across.at(x)}" cy="${up.at(y)}" r="3" fill="${color}"/>`,
     );

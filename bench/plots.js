@@ -75,7 +75,7 @@ function panel(results, name, x, y) {
   const per = figureOf(name).endsWith("PerOperation") ? ` per ${scenarios[name].operation}` : "";
   const drawn = rows.map(({ server, value, js }, i) => {
     const top = HEAD + i * STEP;
-    const kind = server === "ferrio" ? "ferrio" : servers[server].floor ? "floor" : "peer";
+    const kind = servers[server].ours ? "ferrio" : servers[server].floor ? "floor" : "peer";
     const length = (amount) => ((Math.max(0, amount) / most) * full).toFixed(1);
     const dark = js
       ? `<rect class="js" x="${NAME}" y="${top}" width="${length(js)}" height="${BAR}"/>`

@@ -28,8 +28,9 @@ async function prepare(names) {
       console.error(`${name} is left out: ${error.message}`);
     }
   }
-  if (failed.has("ferrio")) {
-    throw failed.get("ferrio");
+  const ours = names.find((name) => servers[name].ours && failed.has(name));
+  if (ours !== undefined) {
+    throw failed.get(ours);
   }
   const ready = names.filter((name) => !failed.has(name));
   if (ready.length === 0) {
@@ -41,14 +42,14 @@ async function prepare(names) {
 module.exports = { prepare };
 
 function check(name) {
-  const { crate } = servers[name];
+  const { crate, ours } = servers[name];
   if (crate) {
     buildCrate(crate);
   }
   if (name === "eiows") {
     buildEiows();
   }
-  if (name === "ferrio" || name === "native") {
+  if (ours) {
     run(process.execPath, ["-e", "require('./index.js')"], path.join(__dirname, ".."));
   }
 }

@@ -33,16 +33,21 @@ function keep({ command, started, machine, versions, rounds, summary }) {
 
 /** The text between the marks. */
 function render({ command, machine, versions, rounds, medians }) {
+  const hasNative = Object.values(medians).some((byServer) => byServer[NATIVE]);
   const rows = Object.entries(medians)
     .filter(([name]) => scenarios[name].figure !== "lost")
-    .map(([name, { ferrio, ws, floor, floor10 }]) => {
+    .map(([name, { ferrio, ws, floor, floor10, [NATIVE]: native }]) => {
       const unit = UNITS[scenarios[name].figure];
       const title = unit ? `${scenarios[name].title}: ${unit}` : scenarios[name].title;
       const js = (value) => (unit || value === null ? "" : ` (${short(value)})`);
       const bottom = (floor10 ?? floor)?.figure;
       const less = `${short(ws.figure / ferrio.figure)}x`;
       return (
-        `| ${title} | ${short(ferrio.figure)}${js(ferrio.js)} | ${short(ws.figure)}${js(ws.js)} ` +
+        `| ${title} | ${short(ferrio.figure)}${js(ferrio.js)} ` +
+        (hasNative
+          ? `| ${differs(native, ferrio) ? short(native.figure) + js(native.js) : ""} `
+          : "") +
+        `| ${short(ws.figure)}${js(ws.js)} ` +
         `| ${less} | ${bottom === undefined ? "-" : short(bottom)} |`
       );
     });
@@ -50,13 +55,22 @@ function render({ command, machine, versions, rounds, medians }) {
     "CPU of the whole server process in µs per operation, the JavaScript thread's share in brackets; 64-byte payloads, one",
     `${machine.cpu} virtual machine with ${machine.cores} cores, Node ${versions.node}, medians of ${rounds} interleaved rounds in one run:`,
     `\`${command}\`.`,
-    "The floor is a program that only writes (or echoes) ready-made frames.",
+    "The floor is a program that only writes (or echoes) ready-made frames." +
+      (hasNative ? " The native listener has a figure where it makes a difference." : ""),
     "",
-    `| scenario | ferrio ${versions.ferrio} | socket.io ${versions["socket.io"]} + ws | less | floor |`,
-    "|---|---|---|---|---|",
+    `| scenario | ferrio ${versions.ferrio} |${hasNative ? " with the native listener |" : ""} ` +
+      `socket.io ${versions["socket.io"]} + ws | less | floor |`,
+    `|---|---|${hasNative ? "---|" : ""}---|---|---|`,
     ...rows,
     "",
   ].join("\n");
+}
+
+const NATIVE = "ferrio-native";
+
+/** Less than a tenth is no difference that rounds on a shared machine can show. */
+function differs(native, ferrio) {
+  return native !== undefined && Math.abs(native.figure / ferrio.figure - 1) > 0.1;
 }
 
 /** Units of the figures that are not CPU time per operation. */

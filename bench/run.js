@@ -11,7 +11,7 @@ const { measure } = require("./one");
 const { plots } = require("./plots");
 const { prepare } = require("./prepare");
 const { ALL_SCENARIOS, CURVES, QUICK_SCENARIOS, mostClients, scenarios } = require("./scenarios");
-const { servers } = require("./servers");
+const { ALL_SERVERS, servers } = require("./servers");
 const { summarize, table } = require("./summary");
 
 /** A claim needs six rounds; a quick run makes none. */
@@ -21,7 +21,7 @@ const USAGE = `node bench/run.js [--quick] [--rounds N] [--scenario a,b] [--serv
   [--json file] [--plots folder] [--pin]
 scenarios: ${ALL_SCENARIOS.join(", ")}
 curves (all of them): ${CURVES.join(", ")}
---pin:     the server on the first core, the load on the second
+--pin:     the server with all its threads on the first core, the load on the second
 servers:   ${Object.keys(servers).join(", ")}`;
 
 main().catch((error) => {
@@ -79,7 +79,7 @@ async function takeTurns(results, name, order, round, options) {
       continue;
     }
     const rounds = (results.scenarios[name][server] = results.scenarios[name][server] || []);
-    const label = `round ${round + 1}  ${name.padEnd(12)} ${server.padEnd(13)}`;
+    const label = `round ${round + 1}  ${name.padEnd(12)} ${server.padEnd(14)}`;
     try {
       const { versions, ...figures } = await measure(server, scenarios[name], options);
       Object.assign(results.versions, versions);
@@ -87,7 +87,7 @@ async function takeTurns(results, name, order, round, options) {
       console.log(`${label} ${oneLine(figures)}`);
     } catch (error) {
       // A peer that fails is a result, shown in the table; ferrio that fails is an error.
-      failures += server === "ferrio" ? 1 : 0;
+      failures += servers[server].ours ? 1 : 0;
       rounds.push({ error: error.message });
       console.log(`${label} failed: ${error.message}`);
     }
@@ -129,7 +129,7 @@ function readOptions(args) {
     ...values,
     rounds,
     scenarios: choose(values.scenario, scenarios) || (quick ? QUICK_SCENARIOS : ALL_SCENARIOS),
-    servers: choose(values.server, servers) || (quick ? QUICK_SERVERS : Object.keys(servers)),
+    servers: choose(values.server, servers) || (quick ? QUICK_SERVERS : ALL_SERVERS),
   };
 }
 

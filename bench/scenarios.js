@@ -153,12 +153,17 @@ const scenarios = {
   },
 };
 
+/** Milliseconds that so many clients may take to connect. */
+function connecting(clients) {
+  return 60_000 + 2 * clients;
+}
+
 /** How a cost grows with the number of clients; each point is a scenario, as "emit@1000". */
 const curves = {
   emit: {
     title: "JS thread: one emit to all clients",
     figure: "jsUsPerEmit",
-    sizes: [1000, 3000, 10_000, 18_000],
+    sizes: [1000, 3000, 10_000, 18_000, 50_000, 100_000],
     events: ["b"],
     operation: "delivery",
     // The same number of emits a second at all sizes: code that runs seldom is cold code,
@@ -170,6 +175,7 @@ const curves = {
       paceMs: 250,
       warmUpMs: 3000,
       measureMs: 6000,
+      limitMs: connecting(clients),
     }),
   },
   move: {
@@ -184,11 +190,17 @@ const curves = {
   rest: {
     title: "memory of an idle connection",
     figure: "rssKiBPerOperation",
-    sizes: [1000, 5000, 18_000, 50_000],
+    sizes: [1000, 5000, 18_000, 50_000, 100_000],
     events: ["e"],
     operation: "connection",
     collectGarbage: true,
-    at: (count) => ({ scenario: "connect", warmCount: 500, count, measureMs: 60_000, warmUpMs: 0 }),
+    at: (count) => ({
+      scenario: "connect",
+      warmCount: 500,
+      count,
+      measureMs: connecting(count),
+      warmUpMs: 0,
+    }),
   },
 };
 

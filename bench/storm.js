@@ -4,7 +4,7 @@
 // attached to Node's http server, and ferrio's native listener take turns.
 //
 //   node bench/storm.js [--clients 5000] [--at-once 1000] [--rounds 3] [--scenario connect,upgrade]
-//                       [--block 0,2000] [--server ws,ferrio,native]
+//                       [--block 0,2000] [--server ws,ferrio,ferrio-native]
 //
 // `connect` is WebSocket only, `upgrade` begins with polling. With `--block 2000` the
 // application computes for two seconds when the storm begins. More than about a thousand
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     scenario: { type: "string", default: "connect,upgrade" },
     block: { type: "string", default: "0,2000" },
-    server: { type: "string", default: "ws,ferrio,native" },
+    server: { type: "string", default: "ws,ferrio,ferrio-native" },
   },
 });
 
@@ -95,7 +95,9 @@ function print(scenario, clients, block, results) {
   console.log(
     `\n${clients} clients, ${values["at-once"]} at once, ${start}, JavaScript blocked for ${block} ms`,
   );
-  console.log("server     CPU us/conn   of it JS   connections/s   slowest client ms   failed");
+  console.log(
+    "server          CPU us/conn   of it JS   connections/s   slowest client ms   failed",
+  );
   for (const [name, rounds] of results) {
     const good = rounds.filter(({ failure }) => failure === undefined);
     const of = (key, width, digits = 0) =>
@@ -106,7 +108,7 @@ function print(scenario, clients, block, results) {
       );
     const failures = rounds.filter(({ failure }) => failure !== undefined);
     console.log(
-      name.padEnd(9) +
+      name.padEnd(14) +
         of("cpu", 13) +
         of("js", 11) +
         of("rate", 16) +

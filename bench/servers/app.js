@@ -21,10 +21,14 @@ const options = {
   pingTimeout: Number(process.env.BENCH_PING_TIMEOUT || 20_000),
 };
 
+/** As many I/O threads as ferrio starts by itself, unless a number is given. */
+const { BENCH_IO_THREADS: threads } = process.env;
+const own = threads === undefined ? options : { ...options, ioThreads: Number(threads) };
+
 const servers = {
-  ferrio: () => attached(require("../.."), options, ["../../package.json"]),
-  native: () =>
-    attached(require("../.."), { ...options, acceptor: "native" }, ["../../package.json"]),
+  ferrio: () => attached(require("../.."), own, ["../../package.json"]),
+  "ferrio-native": () =>
+    attached(require("../.."), { ...own, acceptor: "native" }, ["../../package.json"]),
   ws: () => attached(require("socket.io"), options, ["socket.io/package.json", "ws/package.json"]),
   eiows: () =>
     attached(require("socket.io"), { ...options, wsEngine: require("eiows").Server }, [

@@ -11,8 +11,13 @@ const FLOOR = path.join(bench, "load", "target", "release", "floor");
 const SOCKETIOXIDE = path.join(bench, "peers", "target", "release", "socketioxide-peer");
 
 const servers = {
-  ferrio: { title: "ferrio", javascript: true },
-  native: { title: "ferrio, native listener", javascript: true },
+  ferrio: { title: "ferrio", javascript: true, ours: true },
+  "ferrio-native": {
+    title: "ferrio, native listener",
+    short: "ferrio, native",
+    javascript: true,
+    ours: true,
+  },
   ws: { title: "socket.io + ws", javascript: true, installed: true },
   eiows: { title: "socket.io + eiows", javascript: true, installed: true },
   uws: {
@@ -41,14 +46,29 @@ const servers = {
   },
 };
 
-/** The command line and environment of a server. */
-function launch(name, environment) {
-  const { command, env, javascript } = servers[name];
-  return {
-    command: javascript ? process.execPath : command,
-    args: javascript ? ["--expose-gc", path.join(__dirname, "app.js")] : [],
-    env: { ...environment, ...env, BENCH_SERVER: name, NODE_ENV: "production" },
+// The same server with so many I/O threads, to be compared with each other only.
+for (const threads of [1, 2, 4]) {
+  servers[`ferrio-io${threads}`] = {
+    title: `ferrio, ${threads} I/O thread${threads > 1 ? "s" : ""}`,
+    javascript: true,
+    ours: true,
+    app: "ferrio",
+    env: { BENCH_IO_THREADS: String(threads) },
+    whenNamed: true,
   };
 }
 
-module.exports = { LOAD, launch, servers };
+/** Those that take part when none is named. */
+const ALL_SERVERS = Object.keys(servers).filter((name) => !servers[name].whenNamed);
+
+/** The command line and environment of a server. */
+function launch(name, environment) {
+  const { app = name, command, env, javascript } = servers[name];
+  return {
+    command: javascript ? process.execPath : command,
+    args: javascript ? ["--expose-gc", path.join(__dirname, "app.js")] : [],
+    env: { ...environment, ...env, BENCH_SERVER: app, NODE_ENV: "production" },
+  };
+}
+
+module.exports = { ALL_SERVERS, LOAD, launch, servers };
