@@ -196,18 +196,18 @@ function sendPacket(conn, packet, opts) {
   if (debug.enabled) {
     debug("%s: sending packet message (%s%s)", conn.id, head, text);
   }
-  sendEvent(conn.handle, head, text, flagsOf(opts));
-  conn.touch(head.length + text.length);
+  sendEvent(conn.handle, head, text, flagsOf(opts), conn.touch(head.length + text.length));
   return true;
 }
 
 /** Writes an encoded packet: a text and its attachments stay together. */
 function writeEncoded(conn, encoded, opts) {
   const group = toGroup(encoded);
-  core.sendGroup(conn.handle, group, flagsOf(opts));
+  let tick = 0;
   for (const { length } of group) {
-    conn.touch(length);
+    tick = conn.touch(length);
   }
+  core.sendGroup(conn.handle, group, flagsOf(opts), tick);
 }
 
 /**
@@ -220,8 +220,8 @@ function broadcast(nsp, rooms, except, encoded, flags = {}) {
   }
   const entry = nsp[kNamespace];
   if (entry !== undefined && entry.sockets > 0) {
-    core.broadcast(entry.number, rooms, except, toGroup(encoded), flagsOf(flags));
-    touchTick();
+    const group = toGroup(encoded);
+    core.broadcast(entry.number, rooms, except, group, flagsOf(flags), touchTick());
   }
 }
 

@@ -69,7 +69,7 @@ class Socket extends EventEmitter {
     this._raw = false;
     this._writtenIn = 0;
     /** Lengths of what was written in that tick. */
-    this._written = [];
+    this._more = NONE;
     /** Packets were handed over and have not left. Known only while writes are watched. */
     this._inFlight = false;
     this._probes = undefined;
@@ -405,7 +405,10 @@ class Socket extends EventEmitter {
     return !untilRead && this.handle !== -1 && core.waiting(this.handle).length > 1;
   }
 
-  /** Notes a write of data of that length. */
+  /**
+   * Notes a write of data of that length.
+   * @returns {number} the tick, for the core
+   */
   touch(length) {
     const tick = touchTick();
     if (this.blockedBytes > 0) {
@@ -413,9 +416,13 @@ class Socket extends EventEmitter {
     }
     if (this._writtenIn !== tick) {
       this._writtenIn = tick;
-      this._written.length = 0;
+      this._more = NONE;
+    } else if (this._more === NONE) {
+      this._more = [length];
+    } else {
+      this._more.push(length);
     }
-    this._written.push(length);
+    return tick;
   }
 
   /** True while packets may take the short way out: nobody watches what is written. */
@@ -627,13 +634,13 @@ class Socket extends EventEmitter {
 
   /** How many packets a close would have to wait for. */
   _waiting() {
-    const inTick = this._writtenIn === currentTick() ? this._written.length - 1 : 0;
+    const inTick = this._writtenIn === currentTick() ? this._more.length : 0;
     return Math.max(inTick, this._blockedWrites);
   }
 
   /** Lengths of what was written in this tick and would still wait: all but the first. */
   _lengths() {
-    return this._writtenIn === currentTick() ? this._written.slice(1) : [];
+    return this._writtenIn === currentTick() ? this._more.slice() : [];
   }
 
   /** @param {{type: string, data?: any, options: any}} packet */
@@ -644,12 +651,13 @@ class Socket extends EventEmitter {
     const { type, data, options } = packet;
     if (type === "message") {
       const message = messageOf(packet, this.transport);
-      core.sendGroup(this.handle, [message], options.compress === false ? UNCOMPRESSED : 0);
+      const flags = options.compress === false ? UNCOMPRESSED : 0;
+      core.sendGroup(this.handle, [message], flags, this.touch(data?.length ?? 0));
     } else {
       const text = data === undefined ? undefined : `${data}`;
-      core.sendPacket(this.handle, PACKET_TYPES.indexOf(type), text);
+      const tick = this.touch(text?.length ?? 0);
+      core.sendPacket(this.handle, PACKET_TYPES.indexOf(type), text, tick);
     }
-    this.touch(data?.length ?? 0);
     if (this.packetsFn.length > 0) {
       this.sentCallbackFn.push(this.packetsFn);
       this.packetsFn = [];
@@ -734,6 +742,9 @@ function upgraded(conn, transport) {
   conn.emit("upgrade", transport);
   conn.flush();
 }
+
+/** Nothing was written after the first in a tick: the usual case needs no list of its own. */
+const NONE = /** @type {any[]} */ (Object.freeze([]));
 
 /** Flag of the core: not to be compressed. */
 const UNCOMPRESSED = 2;

@@ -26,6 +26,8 @@ class Transport extends EventEmitter {
     this.sid = req._query.sid;
     /** The connection that the transport serves. */
     this.conn = null;
+    /** Somebody has listened to its packets. */
+    this._isHeard = false;
   }
 
   /** The transports that clients of this one may upgrade to. */
@@ -76,12 +78,12 @@ class Transport extends EventEmitter {
       const { type, data, options } = packet;
       if (type === "message") {
         const message = messageOf(packet, this);
-        core.sendGroup(conn.handle, [message], options?.compress === false ? 2 : 0);
-        conn.touch(data?.length ?? 0);
+        const flags = options?.compress === false ? 2 : 0;
+        core.sendGroup(conn.handle, [message], flags, conn.touch(data?.length ?? 0));
       } else {
         const text = data === undefined ? undefined : `${data}`;
-        core.sendPacket(conn.handle, PACKET_TYPES.indexOf(type), text);
-        conn.touch(text?.length ?? 0);
+        const tick = conn.touch(text?.length ?? 0);
+        core.sendPacket(conn.handle, PACKET_TYPES.indexOf(type), text, tick);
       }
     }
     conn.awaitDrain();
@@ -152,7 +154,7 @@ function sendsArePatched() {
 
 /** True while packets of the core may go past `transport.onPacket()`. */
 function takesPacketsItself(transport) {
-  return transport.onPacket === onPacket && transport.listenerCount("packet") === 0;
+  return transport.onPacket === onPacket && !transport._isHeard;
 }
 
 /** Each transport has its own `name`. */
@@ -214,6 +216,7 @@ function observe(transport, event) {
   if (WRITE_EVENTS.has(event)) {
     transport.conn?.watchWrites();
   } else if (event === "packet") {
+    transport._isHeard = true;
     transport.conn?.setRaw();
   }
 }

@@ -1,8 +1,6 @@
 //! `Core`: what JavaScript sees of the engine. One per environment and copy of the package.
 
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +34,6 @@ pub struct Core {
     /// The listeners of this environment by number.
     #[cfg(target_os = "linux")]
     pub(super) acceptors: HashMap<u32, Arc<crate::server::Acceptor>>,
-    tick: Rc<Cell<u32>>,
 }
 
 pub(super) struct Engine {
@@ -115,7 +112,6 @@ impl Core {
             namespaces: HashMap::new(),
             #[cfg(target_os = "linux")]
             acceptors: HashMap::new(),
-            tick: Rc::new(Cell::new(1)),
         })
     }
 
@@ -251,30 +247,43 @@ impl Core {
         self.send(handle, |key| Command::PollAborted { key, request });
     }
 
-    /// The function `sendEvent(handle, head, args, flags)`: a Socket.IO packet without attachments,
+    /// The function `sendEvent(handle, head, args, flags, tick)`: a Socket.IO packet without attachments,
     /// given as its header (type, namespace, ack id) and the JSON text of its arguments. `flags`:
-    /// 1 volatile, 2 not to be compressed.
+    /// 1 volatile, 2 not to be compressed. `tick`: changes with every tick in which something is sent.
     #[napi(catch_unwind)]
     pub fn send_event_function(&self, env: &Env) -> Result<Unknown<'static>> {
-        super::fast::send_event_function(env, self.tick.clone())
+        super::fast::send_event_function(env)
     }
 
     /// Engine.IO messages that belong together: a packet and its attachments.
     #[napi(catch_unwind)]
-    pub fn send_group(&self, handle: u32, group: Vec<Message<'_>>, flags: u32) -> Result<()> {
-        self.send_group_of(handle, packets(&group)?, flags);
+    pub fn send_group(
+        &self,
+        handle: u32,
+        group: Vec<Message<'_>>,
+        flags: u32,
+        tick: u32,
+    ) -> Result<()> {
+        deliver(SessionRef::from_handle(handle), packets(&group)?, flags, tick);
         Ok(())
     }
 
     /// An Engine.IO packet of another type.
     #[napi(catch_unwind)]
-    pub fn send_packet(&self, handle: u32, digit: u32, data: Option<String>) -> Result<()> {
+    pub fn send_packet(
+        &self,
+        handle: u32,
+        digit: u32,
+        data: Option<String>,
+        tick: u32,
+    ) -> Result<()> {
         let kind = u8::try_from(digit)
             .ok()
             .and_then(|digit| PacketType::from_digit(b'0' + digit))
             .ok_or_else(|| Error::from_reason("unknown packet type"))?;
         let data = data.unwrap_or_default();
-        self.send_group_of(handle, smallvec![Packet::text(kind, &[data.as_bytes()])], 0);
+        let packet = Packet::text(kind, &[data.as_bytes()]);
+        deliver(SessionRef::from_handle(handle), smallvec![packet], 0, tick);
         Ok(())
     }
 
@@ -287,6 +296,7 @@ impl Core {
         except: Vec<u32>,
         group: Vec<Message<'_>>,
         flags: u32,
+        tick: u32,
     ) -> Result<()> {
         let broadcast = Broadcast {
             namespace: self.room(namespace),
@@ -294,17 +304,11 @@ impl Core {
             except: except.into_iter().map(|room| self.room(room)).collect(),
             packets: flagged(packets(&group)?, flags),
             volatile: flags & VOLATILE != 0,
-            tick: self.tick.get(),
+            tick,
             emits: 1,
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
         Ok(())
-    }
-
-    /// The JavaScript tick in which something was sent has ended.
-    #[napi(catch_unwind)]
-    pub fn end_tick(&self) {
-        self.tick.set(self.tick.get().wrapping_add(1));
     }
 
     /// Names a namespace.
@@ -545,10 +549,6 @@ impl Core {
     pub(super) fn send(&self, handle: u32, make: impl FnOnce(u32) -> Command) {
         let session = SessionRef::from_handle(handle);
         Pool::global().send(session.shard, make(session.key));
-    }
-
-    fn send_group_of(&self, handle: u32, packets: Group, flags: u32) {
-        deliver(SessionRef::from_handle(handle), packets, flags, self.tick.get());
     }
 
     /// Room numbers are an environment's own; the shards are everybody's.

@@ -1,10 +1,6 @@
 //! The call that is made for every emit, written against N-API directly: the generated glue would
 //! check the class of `this` and every argument's type again and again.
 
-use std::cell::Cell;
-use std::ffi::c_void;
-use std::rc::Rc;
-
 use napi::bindgen_prelude::*;
 use napi::{Env, JsString, sys};
 use smallvec::SmallVec;
@@ -15,34 +11,19 @@ use crate::proto::engine::PacketType;
 use crate::shard::SessionRef;
 use crate::transport::Packet;
 
-/// What the function needs to know; it lives as long as the function.
-struct Data {
-    tick: Rc<Cell<u32>>,
-}
-
-/// Makes `sendEvent(handle, head, args, flags)`: a Socket.IO packet without attachments, given as
-/// its header (type, namespace, ack id) and the JSON text of its arguments.
-pub fn send_event_function(env: &Env, tick: Rc<Cell<u32>>) -> Result<Unknown<'static>> {
-    let data = Box::into_raw(Box::new(Data { tick }));
+/// Makes `sendEvent(handle, head, args, flags, tick)`: a Socket.IO packet without attachments, given
+/// as its header (type, namespace, ack id) and the JSON text of its arguments.
+pub fn send_event_function(env: &Env) -> Result<Unknown<'static>> {
     let mut function = std::ptr::null_mut();
-    // SAFETY: `data` stays valid until `free_data` runs, which N-API calls once the function is
-    // unreachable or the environment ends; the callback has the type that N-API expects.
+    // SAFETY: the callback has the type that N-API expects, and asks for no data.
     let value = unsafe {
         check(sys::napi_create_function(
             env.raw(),
             c"sendEvent".as_ptr(),
             9,
             Some(send_event),
-            data.cast(),
+            std::ptr::null_mut(),
             &mut function,
-        ))?;
-        check(sys::napi_add_finalizer(
-            env.raw(),
-            function,
-            data.cast(),
-            Some(free_data),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
         ))?;
         Unknown::from_napi_value(env.raw(), function)?
     };
@@ -69,37 +50,27 @@ unsafe extern "C" fn send_event(
 unsafe fn try_send_event(env: sys::napi_env, info: sys::napi_callback_info) -> Result<()> {
     let mut args = [std::ptr::null_mut(); ARGUMENTS];
     let mut count = ARGUMENTS;
-    let mut data: *mut c_void = std::ptr::null_mut();
-    let (mut handle, mut flags) = (0, 0);
+    let (mut handle, mut flags, mut tick) = (0, 0, 0);
     // SAFETY: the buffers have the announced sizes; missing arguments are filled with `undefined`,
-    // which the conversions refuse. `data` is the pointer given at creation, alive as long as the
-    // function is.
-    let (head, json, data) = unsafe {
+    // which the conversions refuse.
+    let (head, json) = unsafe {
         check(sys::napi_get_cb_info(
             env,
             info,
             &mut count,
             args.as_mut_ptr(),
             std::ptr::null_mut(),
-            &mut data,
+            std::ptr::null_mut(),
         ))?;
         check(sys::napi_get_value_uint32(env, args[0], &mut handle))?;
         check(sys::napi_get_value_uint32(env, args[3], &mut flags))?;
-        (
-            JsString::from_napi_value(env, args[1])?,
-            JsString::from_napi_value(env, args[2])?,
-            &*data.cast::<Data>(),
-        )
+        check(sys::napi_get_value_uint32(env, args[4], &mut tick))?;
+        (JsString::from_napi_value(env, args[1])?, JsString::from_napi_value(env, args[2])?)
     };
     let head: SmallVec<[u8; 64]> = with_utf8(&head, SmallVec::from_slice)?;
     let packet = with_utf8(&json, |json| Packet::text(PacketType::Message, &[&head, json]))?;
-    deliver(SessionRef::from_handle(handle), smallvec::smallvec![packet], flags, data.tick.get());
+    deliver(SessionRef::from_handle(handle), smallvec::smallvec![packet], flags, tick);
     Ok(())
-}
-
-unsafe extern "C" fn free_data(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: `data` came from `Box::into_raw` and this runs once.
-    drop(unsafe { Box::from_raw(data.cast::<Data>()) });
 }
 
 fn check(status: sys::napi_status) -> Result<()> {
@@ -110,4 +81,4 @@ fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
-const ARGUMENTS: usize = 4;
+const ARGUMENTS: usize = 5;

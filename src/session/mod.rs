@@ -20,7 +20,7 @@ use crate::config::{self, EngineConfig};
 use crate::event::{Body, CloseReason, STALL};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, FrameError, Message, OpCode};
-use crate::transport::{Flush, Packet, Parcel, Polling, Stream, WebSocket, WriteQueue};
+use crate::transport::{Flush, Group, Packet, Parcel, Polling, Stream, WebSocket, WriteQueue};
 
 pub use context::{Context, PortId, Task, TimerKind};
 use farewell::{Farewell, leave};
@@ -172,19 +172,24 @@ impl Session {
 
     /// Queues packets that belong together. A volatile group is dropped unless the transport is
     /// idle: nothing unwritten, nothing written in the same JavaScript tick.
-    pub fn send(&mut self, ctx: &mut Context, parcel: &Parcel<'_>, volatile: bool, tick: u32) {
-        if self.state != State::Open {
+    pub fn send(&mut self, ctx: &mut Context, packets: Group, volatile: bool, tick: u32) {
+        if self.takes(ctx, 1, volatile, tick) {
+            // Moved: a clone would have the memory counted, and allocate the count.
+            packets.into_iter().for_each(|packet| self.push(ctx, packet));
+        }
+    }
+
+    /// The same for packets that others get, too.
+    pub fn send_shared(
+        &mut self,
+        ctx: &mut Context,
+        parcel: &Parcel<'_>,
+        volatile: bool,
+        tick: u32,
+    ) {
+        if !self.takes(ctx, parcel.emits(), volatile, tick) {
             return;
         }
-        if volatile && (self.last_tick == tick || !self.is_idle(ctx)) {
-            return;
-        }
-        if self.is_too_slow(ctx) {
-            ctx.metrics.slow.add(1);
-            return self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
-        }
-        self.last_tick = tick;
-        ctx.metrics.packets_out.add(parcel.emits());
         match &mut self.transport {
             Transport::WebSocket(ws) => {
                 ws.put_all(&mut ctx.codec, parcel, self.inbound.revision);
@@ -192,6 +197,24 @@ impl Session {
             }
             _ => parcel.packets().iter().for_each(|packet| self.push(ctx, packet.clone())),
         }
+    }
+
+    /// True when the packets of so many emits are to be queued.
+    fn takes(&mut self, ctx: &mut Context, emits: u64, volatile: bool, tick: u32) -> bool {
+        if self.state != State::Open {
+            return false;
+        }
+        if volatile && (self.last_tick == tick || !self.is_idle(ctx)) {
+            return false;
+        }
+        if self.is_too_slow(ctx) {
+            ctx.metrics.slow.add(1);
+            self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+            return false;
+        }
+        self.last_tick = tick;
+        ctx.metrics.packets_out.add(emits);
+        true
     }
 
     /// True for a client that has not read for so long that nothing more should wait for it. Asked

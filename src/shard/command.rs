@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::event::{CloseReason, Port};
 use crate::proto::deflate::Agreement;
 use crate::session::{Identity, PortId};
+pub use crate::transport::Group;
 use crate::transport::Packet;
 
 use super::call::{Accepted, Call};
@@ -91,9 +92,6 @@ pub enum Command {
     /// Tell when everything before this is written.
     Flush(Arc<Barrier>),
 }
-
-/// Packets that leave together: an event and its attachments.
-pub type Group = SmallVec<[Packet; 1]>;
 
 /// A new session.
 #[derive(Debug)]

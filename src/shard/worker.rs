@@ -168,8 +168,7 @@ impl Shard {
     fn handle(&mut self, command: Command, barriers: &mut Vec<Arc<Barrier>>) {
         match command {
             Command::Send { key, tick, volatile, packets } => {
-                let parcel = Parcel::new(&packets, 1);
-                self.with(key, |session, ctx| session.send(ctx, &parcel, volatile, tick));
+                self.with(key, |session, ctx| session.send(ctx, packets, volatile, tick));
             }
             Command::Broadcast(broadcast) => self.broadcast(&broadcast),
             Command::Poll { key, port, handle, request } => {
@@ -303,7 +302,7 @@ impl Shard {
         self.ctx.codec.begin_broadcast();
         let parcel = Parcel::new(packets, emits);
         for key in recipients.drain(..) {
-            self.with(key, |session, ctx| session.send(ctx, &parcel, *volatile, *tick));
+            self.with(key, |session, ctx| session.send_shared(ctx, &parcel, *volatile, *tick));
         }
         self.ctx.codec.end_broadcast();
         self.recipients = recipients;

@@ -13,7 +13,7 @@ mod websocket;
 mod write_queue;
 
 pub use codec::{Codec, Deflate};
-pub use packet::{Packet, Parcel};
+pub use packet::{Group, Packet, Parcel};
 pub use polling::Polling;
 pub use stream::{BridgeFlow, Stream};
 #[cfg(unix)]

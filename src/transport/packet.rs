@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::proto::engine::{self, OutData, OutPacket, PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
@@ -134,8 +135,10 @@ impl Packet {
     }
 }
 
-/// Packets that travel together, to one session or to many: a packet with its attachments, or those
-/// of several emits.
+/// Packets that leave together: an event and its attachments.
+pub type Group = SmallVec<[Packet; 1]>;
+
+/// Packets that go to many: an event and its attachments, or those of several emits.
 #[derive(Debug)]
 pub struct Parcel<'a> {
     packets: &'a [Packet],
