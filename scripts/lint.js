@@ -14,6 +14,7 @@ step("Rust format, fuzz targets", "cargo", [
   "--manifest-path",
   "fuzz/Cargo.toml",
 ]);
+step("Rust format, benches", "cargo", ["fmt", "--check", "--manifest-path", "benches/Cargo.toml"]);
 step("Rust lints, core", "cargo", [
   "clippy",
   "--locked",
@@ -24,3 +25,18 @@ step("Rust lints, core", "cargo", [
   "warnings",
 ]);
 step("Rust lints, addon", "cargo", ["clippy", "--locked", "--", "-D", "warnings"]);
+if (process.platform !== "win32") {
+  // With all targets: that is what keeps the benches compiling.
+  step("Rust lints, benches", "cargo", [
+    "clippy",
+    "--locked",
+    "--manifest-path",
+    "benches/Cargo.toml",
+    "--target-dir",
+    "target",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+  ]);
+}
