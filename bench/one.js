@@ -10,8 +10,8 @@ const { descriptorLimit } = require("./machine");
 const { loadOf } = require("./scenarios");
 const { LOAD, launch, servers } = require("./servers");
 
-/** How long a process may take to answer a line: connecting the most clients included. */
-const PATIENCE_MS = 300_000;
+/** How long a process may take to answer a line, beyond what it was asked to do. */
+const PATIENCE_MS = 120_000;
 
 /**
  * Measures one scenario on one server.
@@ -23,12 +23,13 @@ const PATIENCE_MS = 300_000;
  */
 async function measure(server, scenario, { quick, pin }) {
   const load = loadOf(scenario, quick);
+  const patience = PATIENCE_MS + load.measureMs + (load.limitMs ?? 0);
   const app = talkTo(launch(server, environment(scenario, load)), pin && 0);
   let generator;
   try {
     const { port, versions } = await app.next();
     const args = argumentsOf(scenario, load, port);
-    generator = talkTo({ command: LOAD, args }, pin && 1);
+    generator = talkTo({ command: LOAD, args }, pin && 1, patience);
     await generator.next();
     if (servers[server].javascript && load.warmUpMs > 0) {
       app.tell("watch");
@@ -101,7 +102,7 @@ function figures(load, before, after, done) {
 }
 
 /** Starts a process that speaks in lines of JSON, on one core only if one is given. */
-function talkTo({ command, args, env }, core) {
+function talkTo({ command, args, env }, core, patience = PATIENCE_MS) {
   const pinned = Number.isInteger(core) ? ["taskset", "-c", String(core)] : [];
   const start = ["-c", 'ulimit -n "$0"; exec "$@"', String(descriptorLimit())];
   const child = spawn("sh", [...start, ...pinned, command, ...args], {
@@ -144,7 +145,7 @@ function talkTo({ command, args, env }, core) {
       } else if (gone) {
         reject(gone);
       } else {
-        const timer = setTimeout(() => reject(new Error(`${name} did not answer`)), PATIENCE_MS);
+        const timer = setTimeout(() => reject(new Error(`${name} did not answer`)), patience);
         waiting.push({
           resolve: (value) => (clearTimeout(timer), resolve(value)),
           reject: (error) => (clearTimeout(timer), reject(error)),
