@@ -16,6 +16,9 @@ const { joined } = require("./redis-clients");
 /** What a test opens, to be closed after its servers, which say good-bye to Redis. */
 const opened = new WeakMap();
 
+/** What Redis says of a password, and its Rust client. */
+const REFUSED = /WRONGPASS|NOAUTH|authentication/i;
+
 const KINDS = { "ferrio/redis-adapter": native, "the official adapter": official };
 
 for (const [title, kind] of Object.entries(KINDS)) {
@@ -64,16 +67,70 @@ for (const [title, kind] of Object.entries(KINDS)) {
   });
 }
 
+for (const [title, kind] of Object.entries({
+  "ferrio/redis-adapter": native,
+  "the official adapter with redis": officialWith("redis"),
+  "the official adapter with redis 4": officialWith("redis4"),
+  "the official adapter with ioredis": officialWith("ioredis"),
+})) {
+  if (isReference && kind === native) {
+    continue;
+  }
+
+  test(`${title}: the password changes, and becomes right again`, async (t) => {
+    const redis = await prepare(t, ["--requirepass", "right"]);
+    const url = withPassword(redis, "right");
+    const admin = await connectAdmin(t, url);
+    const cluster = await start(t, kind, url);
+    const heard = cluster.troubles(REFUSED);
+    await admin.configSet("requirepass", "other");
+    for (const type of ["normal", "pubsub"]) {
+      await admin.sendCommand(["CLIENT", "KILL", "TYPE", type, "SKIPME", "yes"]);
+    }
+    await heard;
+    await cluster.servesItsOwn();
+    await admin.configSet("requirepass", "right");
+    await cluster.isJoined();
+  });
+
+  test(`${title}: the password is wrong from the start, and becomes right`, async (t) => {
+    const redis = await prepare(t, ["--requirepass", "other"]);
+    const url = withPassword(redis, "right");
+    const admin = await connectAdmin(t, withPassword(redis, "other"));
+    const side = await kind(t, url, { isRefused: true });
+    const { adapter } = side;
+    const app = await serve(t, { transport: TRANSPORTS.websocket, options: { adapter } });
+    await side.trouble(app.io, REFUSED);
+    const near = await app.connect();
+    const told = next(near.client, "own");
+    app.io.emit("own", 1);
+    assert.deepEqual(await told, [1]);
+    const ready = side.ready(app.io);
+    await admin.configSet("requirepass", "right");
+    await ready;
+    if (kind === native) {
+      await joined([app]);
+      const other = await serve(t, { options: { adapter: (await kind(t, url)).adapter } });
+      await joined([app, other]);
+      const across = next(near.client, "across");
+      other.io.emit("across");
+      await across;
+    } else {
+      // Its subscriptions were refused, and nobody asks for them again.
+      assert.ok(side.refusals.length > 0);
+      assert.equal(await app.io.of("/").adapter.serverCount(), 0);
+      while ((await app.io.of("/late").adapter.serverCount()) !== 1);
+    }
+  });
+}
+
 /** Our adapter: trouble is an event of its own. */
 function native(t, url) {
   const adapter = load("socket.io/redis-adapter").createAdapter(url);
   return {
     adapter,
-    trouble: (io) => {
-      // There may be more than one while it lasts.
-      io.of("/").adapter.on("error", () => {});
-      return next(io.of("/").adapter, "error");
-    },
+    trouble: (io, words = /Redis/) => failure(io.of("/").adapter, words),
+    ready: (io) => next(io.of("/").adapter, "ready"),
   };
 }
 
@@ -93,8 +150,88 @@ async function official(t, url) {
   return { adapter, trouble: () => next(clients[1], "close") };
 }
 
+/**
+ * The official adapter where Redis may refuse commands, too. All clients reject them then, and the
+ * adapter does not handle it: the application has to.
+ */
+function officialWith(name) {
+  return async (t, url, { isRefused = false } = {}) => {
+    const refusals = [];
+    const clients = [];
+    for (let i = 0; i < 2; i++) {
+      clients.push(clientOf(name, url));
+      handleRejections(clients[i], refusals);
+    }
+    const connected = clients.map((client) => connect(client));
+    connected.forEach((one, i) => {
+      one.catch(() => {});
+      opened.get(t).push(() => clients[i].quit());
+    });
+    if (!isRefused) {
+      await Promise.all(connected);
+    }
+    return {
+      adapter: load("@socket.io/redis-adapter").createAdapter(...clients),
+      refusals,
+      trouble: (io, words) => failure(clients[0], words),
+      // It was on its way all the time.
+      ready: () => Promise.all(connected),
+    };
+  };
+}
+
+/** Resolves with the first error in such words; there may be others before and after. */
+async function failure(emitter, words) {
+  emitter.on("error", () => {});
+  let error;
+  do {
+    [error] = await next(emitter, "error");
+  } while (!words.test(error.message));
+}
+
+function clientOf(name, url) {
+  if (name === "ioredis") {
+    return new (load("ioredis").Redis)(url, { maxRetriesPerRequest: null, lazyConnect: true });
+  }
+  return load(name).createClient({ url });
+}
+
+/** Resolves when a client is ready, however often it has to try. */
+async function connect(client) {
+  client.on("error", () => {});
+  const ready = next(client, "ready");
+  client.connect().catch(() => {});
+  await ready;
+}
+
+/** What an application does that goes on without Redis: the adapter does not look at the results. */
+function handleRejections(client, refusals) {
+  for (const name of ["publish", "subscribe", "psubscribe", "pSubscribe"]) {
+    const method = client[name];
+    if (method !== undefined) {
+      client[name] = (...args) =>
+        method.apply(client, args).catch((error) => {
+          assert.match(error.message, /NOAUTH|WRONGPASS|closed|disconnect/i);
+          refusals.push(error);
+        });
+    }
+  }
+}
+
+async function connectAdmin(t, url) {
+  const admin = load("redis").createClient({ url });
+  admin.on("error", () => {});
+  await admin.connect();
+  opened.get(t).push(() => admin.close());
+  return admin;
+}
+
+function withPassword({ url }, password) {
+  return url.replace("redis://", `redis://:${password}@`);
+}
+
 /** Starts Redis, to be stopped last. */
-function prepare(t) {
+function prepare(t, settings) {
   const list = [];
   opened.set(t, list);
   atEnd(t, () => {});
@@ -103,7 +240,7 @@ function prepare(t) {
       await close();
     }
   });
-  return startRedisProcess(t);
+  return startRedisProcess(t, settings);
 }
 
 /** Two servers with a client each. */
@@ -128,13 +265,9 @@ class Cluster {
     this.far = far;
   }
 
-  /** Resolves once both servers' applications have been told of trouble. */
-  async troubles() {
-    const errors = await Promise.all(this.sides.map(({ app, trouble }) => trouble(app.io)));
-    for (const [error] of errors) {
-      // A client's "close" has nothing to say.
-      assert.match(error?.message ?? "Redis", /Redis/);
-    }
+  /** Resolves once both servers' applications have been told of trouble, in such words if any. */
+  async troubles(words) {
+    await Promise.all(this.sides.map(({ app, trouble }) => trouble(app.io, words)));
   }
 
   /** Each server's own client hears it. */
