@@ -17,6 +17,9 @@ if (cluster.isPrimary) {
   setupMaster(httpServer, { loadBalancingMethod: "round-robin" });
   setupPrimary();
   cluster.setupPrimary({ serialization: "advanced" });
+  // sticky tells a worker of each request that is given up, whether the worker still is there or not:
+  // without somebody who listens, one that was killed in the midst of such a request takes this process along.
+  cluster.on("fork", (worker) => worker.on("error", () => {}));
   let ready = 0;
   cluster.on("message", (worker, message) => {
     if (message === "ready" && ++ready === WORKERS) {

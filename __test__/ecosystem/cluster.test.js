@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const path = require("node:path");
 const { fork } = require("node:child_process");
 const { io: connectTo } = require("socket.io-client");
-const { TRANSPORTS, eachTransport, test } = require("../support/scenario");
+const { eachTransport } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
 const { next } = require("../support/events");
 
@@ -25,8 +25,8 @@ eachTransport("four workers serve their clients as one server", async (t, transp
   await hearEachOther(clients);
 });
 
-test("clients of a worker that is killed come back to another", async (t) => {
-  const clients = await connectAll(t, TRANSPORTS.websocket);
+eachTransport("clients of a worker that is killed come back to another", async (t, transport) => {
+  const clients = await connectAll(t, transport);
   await hearEachOther(clients);
   const workers = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
   const lost = clients.filter((client, i) => workers[i] === workers[0]);
