@@ -10,8 +10,23 @@ interface Parser {
   decode(data: Buffer): any;
 }
 
+/** Options of `tls.connect()`. Others that say how TLS is spoken are refused. */
+export interface RedisTlsOptions {
+  /** Authorities in PEM that are believed. @default those that Node believes */
+  ca?: string | Buffer | (string | Buffer)[];
+  /** Our certificate in PEM, and those that it is signed by, for a Redis that asks. */
+  cert?: string | Buffer;
+  /** Its key in PEM. */
+  key?: string | Buffer;
+  passphrase?: string;
+  /** The name that Redis's certificate has to be for. @default the host */
+  servername?: string;
+  /** Without it, any certificate will do. @default true */
+  rejectUnauthorized?: boolean;
+}
+
 export interface RedisAdapterOptions {
-  /** Where Redis is, such as `redis://user:password@host:6379/0`. */
+  /** Where Redis is, such as `redis://user:password@host:6379/0`; `rediss://` speaks TLS. */
   url?: string;
   /** Without `url`: the host. @default "127.0.0.1" */
   host?: string;
@@ -23,6 +38,17 @@ export interface RedisAdapterOptions {
   password?: string;
   /** Number of the database. Publish and subscribe do not depend on it. @default 0 */
   database?: number;
+  /** Speak TLS. @default true with a `rediss://` URL */
+  tls?: boolean | RedisTlsOptions;
+  /** Ask these Sentinels, in this order, where the primary server is, and follow it. */
+  sentinels?: { host: string; port?: number }[];
+  /** With `sentinels`: what they call the servers. */
+  name?: string;
+  /** With `sentinels`: their own credentials. */
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  /** With `sentinels`: speak TLS to them. */
+  sentinelTLS?: boolean | RedisTlsOptions;
   /** A client to read the address from. It is not used itself. */
   pubClient?: ClientWithOptions;
   /** The same. */

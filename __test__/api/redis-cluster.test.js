@@ -250,14 +250,18 @@ onlyNative("a message that breaks the connection does not take with it what foll
 });
 
 onlyNative("an address that the adapter cannot use is refused at once", () => {
-  assert.throws(() => nativeAdapter("rediss://localhost"), /TLS/);
-  assert.throws(() => nativeAdapter(undefined, { tls: {} }), /TLS/);
   assert.throws(() => nativeAdapter("http://localhost"), /"url"/);
-  for (const name of ["sentinels", "sentinelRootNodes", "rootNodes", "nodes"]) {
+  for (const name of ["sentinelRootNodes", "rootNodes", "nodes"]) {
     const many = { [name]: [{ host: "localhost" }] };
-    assert.throws(() => nativeAdapter(undefined, many), /not to Sentinel or Redis Cluster/);
+    assert.throws(() => nativeAdapter(undefined, many), /not to Redis Cluster/);
     const pubClient = { options: many };
-    assert.throws(() => nativeAdapter(undefined, { pubClient }), /address of one server/);
+    assert.throws(() => nativeAdapter(undefined, { pubClient }), /not to Redis Cluster/);
   }
+  const pubClient = { isCluster: true, options: {} };
+  assert.throws(() => nativeAdapter(undefined, { pubClient }), /address of one server/);
+  const sentinels = [{ host: "localhost" }];
+  assert.throws(() => nativeAdapter(undefined, { sentinels }), /"name"/);
+  assert.throws(() => nativeAdapter(undefined, { sentinels: {}, name: "x" }), /"sentinels"/);
+  assert.throws(() => nativeAdapter(undefined, { sentinels, name: "x", natMap: {} }), /"natMap"/);
   assert.throws(() => nativeAdapter(undefined, { parser: {} }), /"parser"/);
 });

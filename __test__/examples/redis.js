@@ -18,8 +18,30 @@ async function startRedis(t, settings) {
   return (await startRedisProcess(t, settings)).url;
 }
 
-/** The same, with the process itself: `stop()` kills it, `restart()` starts it on its port again. */
-async function startRedisProcess(t, settings = []) {
+/**
+ * The same, with the process itself: `stop()` kills it, `restart()` starts it on its port again.
+ * @param {TestContext} t
+ * @param {string[]|((port: number) => string[])} [settings] more arguments of redis-server
+ */
+function startRedisProcess(t, settings = []) {
+  return start(t, (port, folder) => [
+    ...["--port", port, "--bind", "127.0.0.1", "--dir", folder],
+    ...["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", ""],
+    ...(typeof settings === "function" ? settings(port) : settings),
+  ]);
+}
+
+/** A Sentinel with lines of configuration, as the process that `startRedisProcess()` resolves with. */
+function startSentinel(t, lines) {
+  return start(t, (port, folder) => {
+    // It keeps in there what it learns.
+    const file = path.join(folder, "sentinel.conf");
+    fs.writeFileSync(file, [`port ${port}`, `dir ${folder}`, ...lines, ""].join("\n"));
+    return [file, "--sentinel", "--bind", "127.0.0.1"];
+  });
+}
+
+async function start(t, argumentsFor) {
   const program = findRedis();
   if (!program) {
     throw new Error("redis-server was not found: run node scripts/ensure-redis.js");
@@ -29,7 +51,7 @@ async function startRedisProcess(t, settings = []) {
   // Somebody else may take the port between our look and Redis's bind: then try another one.
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const redis = new RedisProcess(program, port, folder, settings);
+    const redis = new RedisProcess(program, port, argumentsFor(port, folder));
     t.after(() => redis.stop());
     if (await redis.ready()) {
       return redis;
@@ -41,12 +63,10 @@ async function startRedisProcess(t, settings = []) {
 }
 
 class RedisProcess {
-  constructor(program, port, folder, settings) {
+  constructor(program, port, args) {
     this.program = program;
     this.port = port;
-    const args = ["--port", port, "--bind", "127.0.0.1", "--dir", folder];
-    args.push("--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "");
-    this.args = [...args, ...settings].map(String);
+    this.args = args.map(String);
     this._start();
   }
 
@@ -63,7 +83,7 @@ class RedisProcess {
         stream.setEncoding("utf8");
         stream.on("data", (chunk) => {
           this.output += chunk;
-          if (this.output.includes("Ready to accept connections")) {
+          if (/Ready to accept connections|Sentinel ID is/.test(this.output)) {
             resolve(true);
           }
         });
@@ -91,7 +111,7 @@ class RedisProcess {
   }
 }
 
-module.exports = { startRedis, startRedisProcess };
+module.exports = { startRedis, startRedisProcess, startSentinel };
 
 async function freePort() {
   const server = net.createServer();

@@ -21,8 +21,15 @@ const KEYS = {
  * @param {"ec"|"p521"|"rsa"} [options.type] of the key
  * @param {string} [options.passphrase] encrypts the key
  * @param {{key: Buffer, cert: Buffer}} [options.issuer] signs it instead
+ * @param {boolean} [options.isAuthority] it may sign others, as those may that sign themselves
  */
-function selfSigned({ host, type = "ec", passphrase, issuer } = {}) {
+function selfSigned({
+  host,
+  type = "ec",
+  passphrase,
+  issuer,
+  isAuthority = issuer === undefined,
+} = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "certificate-"));
   const file = (name) => path.join(folder, name);
   try {
@@ -31,6 +38,9 @@ function selfSigned({ host, type = "ec", passphrase, issuer } = {}) {
       fs.writeFileSync(file("ca.pem"), issuer.cert);
       fs.writeFileSync(file("ca.key"), issuer.key);
       signer.push("-CA", file("ca.pem"), "-CAkey", file("ca.key"));
+    }
+    if (!isAuthority) {
+      signer.push("-addext", "basicConstraints=critical,CA:FALSE");
     }
     execFileSync(
       "openssl",

@@ -257,7 +257,7 @@ function declare() {
 
   test("a chain is completed from ca", async (t) => {
     const root = selfSigned({ host: "root" });
-    const middle = selfSigned({ host: "middle", issuer: root });
+    const middle = selfSigned({ host: "middle", issuer: root, isAuthority: true });
     const leaf = selfSigned({ issuer: middle });
     const app = await serveSecure(t, { ...leaf, ca: [root.cert, middle.cert] });
     await connectSecure(t, app, { ca: root.cert });

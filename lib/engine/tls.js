@@ -5,7 +5,7 @@
 
 const https = require("https");
 const tls = require("tls");
-const { createPrivateKey, X509Certificate } = require("crypto");
+const { certificatesIn, isObject, privateKey } = require("../certificates");
 
 /** On https servers whose TLS the core may speak. */
 const kTls = Symbol("tls");
@@ -179,41 +179,6 @@ function identitiesOf({ key, cert, ca, passphrase }, name, where) {
   });
 }
 
-/** The key, decrypted. */
-function privateKey(pem, passphrase, where) {
-  const given = isObject(pem) && "pem" in pem ? pem : { pem };
-  let key;
-  try {
-    key = createPrivateKey({ key: given.pem, passphrase: given.passphrase ?? passphrase });
-  } catch (err) {
-    throw new TypeError(`"${where}" cannot be read: ${err.message}`, { cause: err });
-  }
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  const isKnown =
-    type === "ed25519" ||
-    (type === "rsa" && details.modulusLength >= 2048) ||
-    (type === "ec" && ["prime256v1", "secp384r1"].includes(details.namedCurve));
-  if (!isKnown) {
-    throw new TypeError(
-      `"${where}" must be RSA of 2048 bits or more, EC over P-256 or P-384, or Ed25519`,
-    );
-  }
-  return key;
-}
-
-/** All certificates in a PEM text. */
-function certificatesIn(pem, where) {
-  const blocks = String(pem).match(CERTIFICATE);
-  if (blocks === null) {
-    throw new TypeError(`"${where}" must be certificates in PEM`);
-  }
-  try {
-    return blocks.map((block) => new X509Certificate(block));
-  } catch (err) {
-    throw new TypeError(`"${where}" cannot be read: ${err.message}`, { cause: err });
-  }
-}
-
 /** Adds who signed the last of a chain, except for the root that clients have, as OpenSSL does. */
 function complete(chain, others) {
   const whole = [...chain];
@@ -276,10 +241,6 @@ function list(value) {
   return value === undefined ? [] : [].concat(value);
 }
 
-function isObject(value) {
-  return typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
-}
-
 function isVersion(value) {
   return value === "TLSv1.2" || value === "TLSv1.3";
 }
@@ -296,6 +257,5 @@ function noop() {}
 
 /** Milliseconds: who is there answers faster. */
 const HANDSHAKE_TIMEOUT = 10_000;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 module.exports = { createSecureServer, kDecrypted, kTls, markAsSecure, prepareServer };

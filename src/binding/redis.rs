@@ -8,7 +8,7 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use super::core::Core;
-use crate::cluster::{EventKind, Link, Order, Route};
+use crate::cluster::{Address, Endpoint, EventKind, Link, Order, Route, Sentinels, Tls, TlsSetup};
 use crate::session::PortId;
 
 /// Connections to a Redis server, shared by the adapters of all namespaces.
@@ -32,19 +32,55 @@ pub struct RedisEvent {
     pub data: Buffer,
 }
 
+/// Where Redis is.
+#[napi(object)]
+pub struct RedisPlace {
+    /// `redis://` or `unix://`, with the credentials.
+    pub url: String,
+    /// Speak TLS.
+    pub tls: Option<RedisTls>,
+    /// Ask these for the address.
+    pub sentinels: Option<RedisSentinels>,
+}
+
+/// Who knows the address of a Redis server.
+#[napi(object)]
+pub struct RedisSentinels {
+    /// What they call it.
+    pub name: String,
+    /// Where they are, as in `RedisPlace`.
+    pub urls: Vec<String>,
+    /// Speak TLS to them.
+    pub tls: Option<RedisTls>,
+}
+
+/// How TLS is spoken to Redis: see `TlsSetup`.
+#[napi(object)]
+pub struct RedisTls {
+    /// Whose certificates are believed, in DER.
+    pub roots: Vec<Buffer>,
+    /// Our certificate in DER, then those that it is signed by.
+    pub chain: Vec<Buffer>,
+    /// Its key, PKCS #8 in DER.
+    pub key: Option<Buffer>,
+    /// The name that the server's certificate has to be for.
+    pub server_name: Option<String>,
+    /// Otherwise any certificate will do.
+    pub is_verified: bool,
+}
+
 #[napi]
 impl Core {
     /// Connects to a Redis server. `wake` is called when `drain()` has something to return.
     #[napi]
-    pub fn open_redis(&self, url: String, wake: Function<'_, (), ()>) -> Result<RedisLink> {
-        let client =
-            redis::Client::open(url).map_err(|error| Error::from_reason(error.to_string()))?;
+    pub fn open_redis(&self, place: RedisPlace, wake: Function<'_, (), ()>) -> Result<RedisLink> {
+        let endpoint = endpoint(place)?;
         let wake = wake
             .build_threadsafe_function::<()>()
             .weak::<true>()
             .callee_handled::<false>()
             .build()?;
-        let link = Link::open(client, move || {
+        let link = Link::open(endpoint, move || {
             wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })?;
         Ok(RedisLink { link: Some(link), port: self.port_id, routes: HashMap::new() })
@@ -153,4 +189,35 @@ impl RedisLink {
     fn order(&self, order: Order) -> bool {
         self.link.as_ref().is_none_or(|link| link.order(order))
     }
+}
+
+fn endpoint(place: RedisPlace) -> Result<Endpoint> {
+    let sentinels = match place.sentinels {
+        None => None,
+        Some(RedisSentinels { name, urls, tls }) => {
+            let tls = secured(tls)?;
+            let addresses =
+                urls.iter().map(|url| address(url, tls.clone())).collect::<Result<_>>()?;
+            Some(Sentinels { name, addresses })
+        }
+    };
+    Ok(Endpoint::new(address(&place.url, secured(place.tls)?)?, sentinels))
+}
+
+fn address(url: &str, tls: Option<Tls>) -> Result<Address> {
+    Address::new(url, tls).map_err(|error| Error::from_reason(error.to_string()))
+}
+
+fn secured(tls: Option<RedisTls>) -> Result<Option<Tls>> {
+    let Some(RedisTls { roots, chain, key, server_name, is_verified }) = tls else {
+        return Ok(None);
+    };
+    let setup = TlsSetup {
+        roots: roots.into_iter().map(|der| der.to_vec()).collect(),
+        chain: chain.into_iter().map(|der| der.to_vec()).collect(),
+        key: key.map(|der| der.to_vec()),
+        server_name,
+        is_verified,
+    };
+    setup.build().map(Some).map_err(|error| Error::from_reason(error.to_string()))
 }

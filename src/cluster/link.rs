@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
+use redis::RedisResult;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Client, RedisResult};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::endpoint::{Endpoint, within};
 use super::route::Route;
 
 /// What JavaScript asks of a link.
@@ -74,13 +75,16 @@ pub struct Link {
 
 impl Link {
     /// Connects. `wake` is called when events wait.
-    pub fn open(client: Client, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub fn open(
+        endpoint: Endpoint,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let (orders, received) = unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let outbox = Arc::new(Outbox { events: Mutex::default(), wake: Box::new(wake) });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let worker = Worker {
-            client,
+            endpoint,
             orders: received,
             taken: VecDeque::new(),
             waiting: waiting.clone(),
@@ -173,7 +177,7 @@ impl Outbox {
 }
 
 struct Worker {
-    client: Client,
+    endpoint: Endpoint,
     orders: UnboundedReceiver<Order>,
     /// Orders that were taken and not followed yet. They outlive a connection.
     taken: VecDeque<Order>,
@@ -192,8 +196,9 @@ impl Worker {
                     pause = MIN_PAUSE;
                     self.outbox.tell(EventKind::Ready, 0, "", vec![]);
                     let ended = {
-                        let Self { orders, taken, waiting, outbox, routes, .. } = &mut self;
-                        let writer = Writer { taken, waiting, outbox, routes, publisher, sink };
+                        let Self { endpoint, orders, taken, waiting, outbox, routes } = &mut self;
+                        let writer =
+                            Writer { endpoint, taken, waiting, outbox, routes, publisher, sink };
                         tokio::select! {
                             ended = writer.run(orders) => ended,
                             () = read(outbox, routes, stream) => Err(lost()),
@@ -220,11 +225,7 @@ impl Worker {
     }
 
     async fn connect(&self) -> RedisResult<(MultiplexedConnection, PubSubSink, PubSubStream)> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(LIMIT))
-            .set_response_timeout(Some(LIMIT));
-        let publisher = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let subscriber = within(self.client.get_async_pubsub()).await?;
+        let (publisher, subscriber) = self.endpoint.connect().await?;
         let (mut sink, stream) = subscriber.split();
         let routes: Vec<_> = self.routes.lock().values().cloned().collect();
         for route in routes {
@@ -264,6 +265,7 @@ fn hand_over(outbox: &Outbox, route: &Route, kind: EventKind, channel: &str, pay
 
 /// Follows orders over one pair of connections.
 struct Writer<'a> {
+    endpoint: &'a Endpoint,
     taken: &'a mut VecDeque<Order>,
     waiting: &'a AtomicUsize,
     outbox: &'a Outbox,
@@ -303,7 +305,7 @@ impl Writer<'_> {
     /// A connection that is only listened to does not notice that it is dead.
     async fn ping(&mut self) -> RedisResult<()> {
         within(self.sink.ping::<()>()).await?;
-        redis::cmd("PING").exec_async(&mut self.publisher).await
+        self.endpoint.check(&mut self.publisher).await
     }
 
     /// Sends the messages that come first, together. Nobody could tell which of them have arrived
@@ -364,13 +366,6 @@ fn names(route: &Route) -> impl Iterator<Item = String> + '_ {
     std::iter::once(pattern(route)).chain(route.others.iter().cloned())
 }
 
-async fn within<T>(work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    match timeout(LIMIT, work).await {
-        Ok(result) => result,
-        Err(_) => Err(redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
-    }
-}
-
 fn lost() -> redis::RedisError {
     std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was lost").into()
 }
@@ -382,5 +377,3 @@ const MAX_BATCH: usize = 256;
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long Redis may take to answer.
-const LIMIT: Duration = Duration::from_secs(10);

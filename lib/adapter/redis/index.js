@@ -28,7 +28,7 @@ const LOOK_INTERVAL = 100;
  */
 function createAdapter(options) {
   const read = readOptions(options);
-  const link = new RedisLink(read.url);
+  const link = new RedisLink(read.place);
   return function (nsp) {
     return new RedisAdapter(nsp, link, read);
   };

@@ -7,8 +7,8 @@ const debug = require("debug")("ferrio:redis");
 const { core } = require("../../dispatch");
 
 class RedisLink {
-  constructor(url) {
-    this._url = url;
+  constructor(place) {
+    this._place = place;
     this._native = undefined;
     this._adapters = new Map();
     this._counts = new Map();
@@ -19,7 +19,7 @@ class RedisLink {
   /** Listens for an adapter, connecting if that is not done yet. @returns {number} its number */
   add(adapter) {
     const id = this._next++;
-    this._native ??= core.openRedis(this._url, () => this._drain());
+    this._native ??= core.openRedis(this._place, () => this._drain());
     this._adapters.set(id, adapter);
     const { uid, nsp, channel, requestChannel, responseChannel, specificResponseChannel } = adapter;
     const others = [requestChannel, responseChannel, specificResponseChannel];

@@ -3,10 +3,11 @@
 // Options of the Redis adapter: where the server is, in any of the ways people write it.
 
 const { isDefaultParser } = require("./parser");
+const { readTls } = require("./tls");
 
 /**
  * @param {any} options
- * @returns {{url: string, prefix: string, requestsTimeout: number,
+ * @returns {{place: any, prefix: string, requestsTimeout: number,
  *   publishOnSpecificResponseChannel: boolean, parser: any, isDefaultParser: boolean}}
  */
 function readOptions(options = {}) {
@@ -18,7 +19,7 @@ function readOptions(options = {}) {
     throw new TypeError('option "parser" of the Redis adapter needs encode() and decode()');
   }
   return {
-    url: urlOf(options),
+    place: placeOf(options),
     prefix: options.key || "socket.io",
     requestsTimeout: options.requestsTimeout || DEFAULT_TIMEOUT,
     publishOnSpecificResponseChannel: !!options.publishOnSpecificResponseChannel,
@@ -27,51 +28,81 @@ function readOptions(options = {}) {
   };
 }
 
-/** The address as a URL, from `url`, from single options, or from those of an npm client. */
-function urlOf({ url, pubClient, subClient, ...rest }) {
+/** The place, from `url`, from single options, or from those of an npm client. */
+function placeOf({ pubClient, subClient, ...options }) {
   const client = pubClient ?? subClient;
-  if (client !== undefined) {
-    return urlOfClient(client);
-  }
-  if (namesMany(rest)) {
-    throw new TypeError(
-      "ferrio/redis-adapter connects to one Redis server, not to Sentinel or Redis Cluster: give " +
-        "`url`, or use @socket.io/redis-adapter",
-    );
-  }
-  if (url !== undefined) {
-    return checked(String(url));
-  }
-  return urlFrom(rest);
+  return client === undefined ? placeFrom(options) : placeOfClient(client);
 }
 
-function urlOfClient(client) {
+function placeOfClient(client) {
   const { options } = client;
   const isCluster = client.isCluster || Array.isArray(client.masters);
-  if (options === null || typeof options !== "object" || isCluster || namesMany(options)) {
+  if (options === null || typeof options !== "object" || isCluster) {
     throw new TypeError(
       'options "pubClient" and "subClient" of ferrio/redis-adapter are read for the address of ' +
         "one server, and this client has none: give `url`, or use @socket.io/redis-adapter",
     );
   }
-  if (options.url !== undefined) {
-    return checked(String(options.url));
-  }
-  const { host, port, path, tls } = options.socket ?? options;
-  const { username, password, db, database = db } = options;
-  return urlFrom({ host, port, path, tls, username, password, database });
+  const { url, socket, username, password, db, database = db } = options;
+  // The package redis keeps what TLS needs beside the address; ioredis has it apart, and does not
+  // use it for servers that Sentinel names unless it is told to.
+  const { host, port, path, tls } = socket ?? options;
+  const { sentinels, enableTLSForSentinelMode } = options;
+  const secured = sentinels && !enableTLSForSentinelMode ? undefined : tls;
+  return placeFrom({
+    ...options,
+    ...{ url, host, port, path, username, password, database },
+    tls: secured && socket ? socketTls(socket) : secured,
+  });
 }
 
-/** Sentinels, or the nodes of a cluster, as the packages redis and ioredis call them. */
-function namesMany(options) {
-  return ["sentinels", "sentinelRootNodes", "rootNodes", "nodes"].some((name) => options[name]);
+/** Options of TLS among those of a socket. */
+function socketTls({ tls, ...socket }) {
+  return typeof tls === "object" ? tls : socket;
+}
+
+/** @param {any} options */
+function placeFrom({ url, tls, ...options }) {
+  if (["sentinelRootNodes", "rootNodes", "nodes"].some((name) => options[name])) {
+    throw new TypeError(
+      "ferrio/redis-adapter connects to one Redis server, not to Redis Cluster, and to Sentinel by " +
+        "`sentinels` and `name`: give those or `url`, or use @socket.io/redis-adapter",
+    );
+  }
+  const isSecure = tls || /^(rediss|valkeys):/.test(url);
+  return {
+    url: url === undefined ? urlFrom(options) : checked(String(url)),
+    tls: isSecure ? readTls(tls || true, "tls") : undefined,
+    sentinels: options.sentinels ? sentinelsFrom(options) : undefined,
+  };
+}
+
+/**
+ * Who names the server, by the names that options of ioredis have.
+ * @param {any} options
+ */
+function sentinelsFrom({ sentinels, name, sentinelUsername, sentinelPassword, ...options }) {
+  if (!Array.isArray(sentinels) || sentinels.length === 0 || typeof name !== "string") {
+    throw new TypeError(
+      'option "sentinels" of the Redis adapter must be a list of `{ host, port }`, and "name" what ' +
+        "they call the servers",
+    );
+  }
+  if (options.natMap || (options.role ?? "master") !== "master") {
+    throw new TypeError(
+      'ferrio/redis-adapter does not know "natMap" and "role": use @socket.io/redis-adapter',
+    );
+  }
+  const credentials = { username: sentinelUsername, password: sentinelPassword };
+  return {
+    name,
+    urls: sentinels.map(({ host, port = 26379 }) => urlFrom({ host, port, ...credentials })),
+    tls: options.sentinelTLS ? readTls(options.sentinelTLS, "sentinelTLS") : undefined,
+  };
 }
 
 function urlFrom({ host = "127.0.0.1", port = 6379, ...options }) {
-  const { path, tls, username, password, db = 0, database = db } = options;
-  if (tls) {
-    throw new TypeError(NO_TLS);
-  }
+  const { path, username, password, db = 0, database = db } = options;
   const query = new URLSearchParams();
   const user = encodeURIComponent(username ?? "");
   const secret = password ? `:${encodeURIComponent(password)}` : "";
@@ -90,17 +121,12 @@ function urlFrom({ host = "127.0.0.1", port = 6379, ...options }) {
 }
 
 function checked(url) {
-  if (/^rediss:|^valkeys:/.test(url)) {
-    throw new TypeError(NO_TLS);
-  }
-  if (!/^(redis|valkey|redis\+unix|unix):/.test(url)) {
+  if (!/^(rediss?|valkeys?|redis\+unix|unix):/.test(url)) {
     throw new TypeError(`option "url" of the Redis adapter must start with redis://, not "${url}"`);
   }
-  return url;
+  return url.replace(/^(redis|valkey)s:/, "$1:");
 }
 
 const DEFAULT_TIMEOUT = 5_000;
-const NO_TLS =
-  "ferrio/redis-adapter does not speak TLS to Redis: use @socket.io/redis-adapter for that";
 
 module.exports = { readOptions };
