@@ -8,15 +8,14 @@
 // order, or the measurement fails. Counted are the receiving process's CPU time and that of its
 // JavaScript thread.
 
-const fs = require("fs");
 const http = require("http");
 const net = require("net");
 const { fork, spawn } = require("child_process");
 const { once } = require("events");
 const { ensureRedis } = require("../scripts/ensure-redis");
+const { ask, describe, fromEcosystem, measureDeliveries } = require("./receiving");
+const { medians, optionsFrom, ownUsage, rotated } = require("./receiving");
 
-/** Time between two messages, so that deliveries do not pile up. */
-const PACE_MS = 10;
 const KINDS = [
   ...["stock + alone", "ferrio + alone", "ferrio/2 + alone"],
   ...["stock + official", "ferrio + official", "ferrio + native"],
@@ -24,14 +23,13 @@ const KINDS = [
 ];
 
 const [role, ...args] = process.argv.slice(2);
-const roles = { receiver, clients };
-(roles[role] ?? measureAll)(...args).catch((err) => {
+(role === "receiver" ? receiver(...args) : measureAll()).catch((err) => {
   console.error(err);
   process.exit(1);
 });
 
 async function measureAll() {
-  const options = optionsFrom(process.argv.slice(2));
+  const options = optionsFrom(process.argv.slice(2), "bench/redis.js");
   const port = await freePort();
   const redis = spawn(ensureRedis(), [
     ...["--port", String(port), "--save", "", "--bind", "127.0.0.1"],
@@ -54,34 +52,20 @@ async function measureAll() {
   process.exit();
 }
 
-async function measure(kind, url, { clients, messages }) {
+async function measure(kind, url, options) {
   const server = fork(__filename, ["receiver", kind, url]);
-  let load;
   try {
     const [port] = await once(server, "message");
-    load = fork(__filename, ["clients", String(port), String(clients), String(messages)]);
-    await once(load, "message");
-    const emit = await emitterOf(kind.split(" + ")[1], url, server);
-    const before = await ask(server);
-    const done = once(load, "message");
-    for (let n = 0; n < messages; n++) {
-      emit("news", n, "x".repeat(64));
-      await new Promise((resolve) => setTimeout(resolve, PACE_MS));
-    }
-    const [verdict] = await done;
-    if (verdict !== "all heard") {
-      throw new Error(`${kind}: ${verdict}`);
-    }
-    const after = await ask(server);
-    const deliveries = clients * messages;
-    return {
-      cpu: (after.cpu - before.cpu) / deliveries,
-      js: (after.js - before.js) / deliveries,
-      jsPerMessage: (after.js - before.js) / messages,
-    };
+    return await measureDeliveries({
+      port,
+      emitter: () => emitterOf(kind.split(" + ")[1], url, server),
+      usage: () => ask(server, "usage"),
+      options,
+    });
+  } catch (err) {
+    throw new Error(`${kind}: ${err.message}`, { cause: err });
   } finally {
     server.kill("SIGKILL");
-    load?.kill("SIGKILL");
   }
 }
 
@@ -101,9 +85,7 @@ async function receiver(kind, url) {
       io.emit(...message);
       return;
     }
-    const { user, system } = process.cpuUsage();
-    const [nanos] = fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
-    process.send({ cpu: user + system, js: nanos / 1000 });
+    process.send(ownUsage());
   });
 }
 
@@ -143,53 +125,6 @@ async function adapterOf(adapter, url) {
   return { adapter: create(publisher, subscriber) };
 }
 
-/** A package that only the tests need otherwise. */
-function fromEcosystem(name) {
-  const { ensureEcosystem, treeOf } = require("../scripts/ensure-ecosystem");
-  ensureEcosystem();
-  return require(require.resolve(name, { paths: [treeOf(false)] }));
-}
-
-/** Raw WebSocket clients that check what they hear. */
-async function clients(port, count, messages) {
-  const { WebSocket } = require("ws");
-  let missing = count * messages;
-  const onNews = (state, text) => {
-    const [, n] = JSON.parse(text.slice(2));
-    if (n !== state.next++) {
-      process.send(`message ${n} came instead of ${state.next - 1}`);
-    } else if (--missing === 0) {
-      process.send("all heard");
-    }
-  };
-  for (let i = 0; i < count; i++) {
-    const url = `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`;
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    const state = { next: 0 };
-    await new Promise((resolve, reject) => {
-      socket.once("error", reject);
-      socket.on("message", (data) => {
-        const text = data.toString();
-        if (text.startsWith("42")) {
-          onNews(state, text);
-        } else if (text.startsWith("40")) {
-          resolve();
-        } else {
-          socket.send(text === "2" ? "3" : "40");
-        }
-      });
-    });
-  }
-  process.send("connected");
-}
-
-async function ask(child) {
-  const answered = once(child, "message");
-  child.send("usage");
-  const [answer] = await answered;
-  return answer;
-}
-
 function summarize(figures, { clients, messages, rounds }) {
   console.log(
     `\nMedians of ${rounds} rounds, ${clients} clients, ${messages} messages of 64 bytes; µs of CPU.\n`,
@@ -209,33 +144,6 @@ function summarize(figures, { clients, messages, rounds }) {
         `${(stock.cpu / cpu).toFixed(1)}x | ${share.toFixed(2)} % |`,
     );
   }
-}
-
-function describe({ cpu, js, jsPerMessage }) {
-  return `${cpu.toFixed(2)} µs a delivery, JS ${js.toFixed(3)}; JS ${jsPerMessage.toFixed(0)} a message`;
-}
-
-function medians(list) {
-  const middle = (name) => list.map((one) => one[name]).sort((a, b) => a - b)[list.length >> 1];
-  return { cpu: middle("cpu"), js: middle("js"), jsPerMessage: middle("jsPerMessage") };
-}
-
-function rotated(list, by) {
-  const at = by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
-}
-
-function optionsFrom(given) {
-  const options = { clients: 2000, messages: 60, rounds: 3 };
-  for (let i = 0; i + 1 < given.length; i += 2) {
-    const name = given[i].replace(/^--/, "");
-    const value = Number(given[i + 1]);
-    if (!(name in options) || !Number.isInteger(value) || value < 1) {
-      throw new Error(`bench/redis.js takes --clients, --messages and --rounds, not ${given[i]}`);
-    }
-    options[name] = value;
-  }
-  return options;
 }
 
 async function freePort() {
