@@ -34,7 +34,9 @@ if (cluster.isPrimary) {
   // Workers that lose their primary end by themselves.
   process.on("disconnect", () => process.exit());
 } else {
-  const io = new (load("socket.io").Server)(http.createServer());
+  // Node's primary goes on reading a connection until the worker has it, and drops what comes meanwhile: a
+  // client over WebSocket that is quick loses its first packet, and has to try again.
+  const io = new (load("socket.io").Server)(http.createServer(), { connectTimeout: 2_000 });
   // So that a worker that is gone is soon not waited for any more.
   io.adapter(createAdapter({ heartbeatInterval: 200, heartbeatTimeout: 2_000 }));
   setupWorker(io);
