@@ -1,6 +1,6 @@
 "use strict";
 
-// A server on a worker thread, on Redis; it tells its port, and then how many servers it knows of.
+// A server on a worker thread, on Redis or with the cluster adapter; it tells its port, and then how many servers it knows of.
 
 const http = require("node:http");
 const { parentPort, workerData } = require("node:worker_threads");
@@ -21,6 +21,9 @@ const { kind, url } = workerData;
 async function adapter() {
   if (kind === "native") {
     return load("socket.io/redis-adapter").createAdapter(url);
+  }
+  if (kind === "cluster") {
+    return load("@socket.io/cluster-adapter").createAdapter();
   }
   const { Redis } = load("ioredis");
   return load("@socket.io/redis-adapter").createAdapter(new Redis(url), new Redis(url));

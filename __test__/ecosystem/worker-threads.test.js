@@ -49,11 +49,14 @@ for (const kind of isReference ? ["official"] : ["native", "official"]) {
   });
 }
 
+test("the cluster adapter is for processes: a worker thread has no channel to a primary", async (t) => {
+  const [error] = await next(startWorker(t, { kind: "cluster" }), "error");
+  assert.match(error.message, /process\.send is not a function/);
+});
+
 /** A worker with a server and a client of it. */
 async function start(t, kind, url) {
-  const file = path.join(__dirname, "redis-worker.js");
-  const worker = new Worker(file, { workerData: { kind, url } });
-  atEnd(t, () => worker.terminate());
+  const worker = startWorker(t, { kind, url });
   const [port] = await next(worker, "message");
   const client = connectTo(`http://127.0.0.1:${port}`, {
     forceNew: true,
@@ -63,4 +66,10 @@ async function start(t, kind, url) {
   atEnd(t, () => client.disconnect());
   await next(client, "connect");
   return { worker, client };
+}
+
+function startWorker(t, workerData) {
+  const worker = new Worker(path.join(__dirname, "redis-worker.js"), { workerData });
+  atEnd(t, () => worker.terminate());
+  return worker;
 }
