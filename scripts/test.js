@@ -8,6 +8,8 @@ const { step } = require("./run-step");
 
 prepare();
 step("Lint", "node", ["scripts/lint.js"]);
+step("Find or install valgrind", "node", ["scripts/ensure-valgrind.js"]);
+step("Instructions of the hot paths", "node", ["scripts/instructions.js"]);
 step("Rust tests", "cargo", ["test", "--locked", "--no-default-features", "--features", "redis"]);
 step("Find or install a C++ compiler", "node", ["scripts/ensure-compiler.js"]);
 step("Fuzz targets, a few seconds each", "node", [
