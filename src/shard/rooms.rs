@@ -6,17 +6,18 @@
 
 use rustc_hash::FxHashMap;
 use slab::Slab;
+use smallvec::SmallVec;
 
 /// Id of a room or namespace, given by JavaScript.
 pub type RoomId = u64;
 /// Id of a member within one index.
-pub type MemberId = usize;
+pub type MemberId = u32;
 
 /// The rooms of one shard.
 #[derive(Debug, Default)]
 pub struct RoomIndex {
     members: Slab<Member>,
-    rooms: FxHashMap<RoomId, Vec<Seat>>,
+    rooms: FxHashMap<RoomId, Seats>,
     /// Number of the current fan-out; marks who was seen in it.
     round: u64,
 }
@@ -25,53 +26,62 @@ pub struct RoomIndex {
 #[derive(Debug)]
 struct Member {
     session: u32,
-    namespace: Option<RoomId>,
-    places: Vec<Place>,
+    /// It hears what is sent to its namespace and its rooms.
+    is_connected: bool,
+    namespace: RoomId,
+    places: SmallVec<[Place; 1]>,
     seen: u64,
 }
+
+/// The members of a room. Most sockets are in few rooms, and many rooms have few members.
+type Seats = SmallVec<[Seat; 1]>;
 
 /// A member's side of a membership.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     room: RoomId,
-    seat: usize,
+    seat: u32,
 }
 
 /// A room's side of a membership.
 #[derive(Debug, Clone, Copy)]
 struct Seat {
     member: MemberId,
-    place: usize,
+    place: u32,
 }
 
 impl RoomIndex {
     /// Adds a socket. It receives nothing until `connect`.
     pub fn add(&mut self, session: u32) -> MemberId {
-        self.members.insert(Member { session, namespace: None, places: Vec::new(), seen: 0 })
+        let places = SmallVec::new();
+        let member = Member { session, is_connected: false, namespace: 0, places, seen: 0 };
+        position(self.members.insert(member))
     }
 
     /// From now on the socket is a recipient in `namespace` and in its rooms.
     pub fn connect(&mut self, member: MemberId, namespace: RoomId) {
-        if let Some(entry) = self.members.get_mut(member) {
-            entry.namespace = Some(namespace);
+        if let Some(entry) = self.members.get_mut(member as usize) {
+            entry.is_connected = true;
+            entry.namespace = namespace;
             self.join(member, namespace);
         }
     }
 
     /// Adds the socket to a room.
     pub fn join(&mut self, member: MemberId, room: RoomId) {
-        let Some(entry) = self.members.get_mut(member) else { return };
+        let Some(entry) = self.members.get_mut(member as usize) else { return };
         if entry.places.iter().any(|place| place.room == room) {
             return;
         }
         let seats = self.rooms.entry(room).or_default();
-        entry.places.push(Place { room, seat: seats.len() });
-        seats.push(Seat { member, place: entry.places.len() - 1 });
+        let place = position(entry.places.len());
+        entry.places.push(Place { room, seat: position(seats.len()) });
+        seats.push(Seat { member, place });
     }
 
     /// Takes the socket out of a room.
     pub fn leave(&mut self, member: MemberId, room: RoomId) {
-        let Some(entry) = self.members.get_mut(member) else { return };
+        let Some(entry) = self.members.get_mut(member as usize) else { return };
         if let Some(place) = entry.places.iter().position(|place| place.room == room) {
             self.unseat(member, place);
         }
@@ -79,12 +89,12 @@ impl RoomIndex {
 
     /// Removes the socket from everything.
     pub fn remove(&mut self, member: MemberId) {
-        while let Some(last) = self.members.get(member).and_then(|m| m.places.len().checked_sub(1))
-        {
+        let id = member as usize;
+        while let Some(last) = self.members.get(id).and_then(|m| m.places.len().checked_sub(1)) {
             self.unseat(member, last);
         }
-        if self.members.contains(member) {
-            self.members.remove(member);
+        if self.members.contains(id) {
+            self.members.remove(id);
         }
     }
 
@@ -101,16 +111,17 @@ impl RoomIndex {
         let round = self.round;
         let Self { members, rooms: index, .. } = self;
         for seat in except.iter().filter_map(|room| index.get(room)).flatten() {
-            if let Some(member) = members.get_mut(seat.member) {
+            if let Some(member) = members.get_mut(seat.member as usize) {
                 member.seen = round;
             }
         }
         let all = [namespace];
         let targets = if rooms.is_empty() { &all[..] } else { rooms };
         for seat in targets.iter().filter_map(|room| index.get(room)).flatten() {
-            if let Some(member) = members.get_mut(seat.member)
+            if let Some(member) = members.get_mut(seat.member as usize)
                 && member.seen != round
-                && member.namespace == Some(namespace)
+                && member.is_connected
+                && member.namespace == namespace
             {
                 member.seen = round;
                 visit(member.session);
@@ -125,26 +136,27 @@ impl RoomIndex {
 
     /// Removes one membership; the last ones of both lists move into the gaps.
     fn unseat(&mut self, member: MemberId, place: usize) {
-        let Some(entry) = self.members.get_mut(member) else { return };
+        let Some(entry) = self.members.get_mut(member as usize) else { return };
         if place >= entry.places.len() {
             return;
         }
         let Place { room, seat } = entry.places.swap_remove(place);
         let moved_place = entry.places.get(place).copied();
         if let Some(moved) = moved_place
-            && let Some(other) = self.rooms.get_mut(&moved.room).and_then(|s| s.get_mut(moved.seat))
+            && let Some(other) =
+                self.rooms.get_mut(&moved.room).and_then(|s| s.get_mut(moved.seat as usize))
         {
-            other.place = place;
+            other.place = position(place);
         }
         let Some(seats) = self.rooms.get_mut(&room) else { return };
-        if seat < seats.len() {
-            seats.swap_remove(seat);
+        let index = seat as usize;
+        if index < seats.len() {
+            seats.swap_remove(index);
         }
-        match seats.get(seat).copied() {
+        match seats.get(index).copied() {
             Some(moved) => {
-                if let Some(other) =
-                    self.members.get_mut(moved.member).and_then(|m| m.places.get_mut(moved.place))
-                {
+                let other = self.members.get_mut(moved.member as usize);
+                if let Some(other) = other.and_then(|m| m.places.get_mut(moved.place as usize)) {
                     other.seat = seat;
                 }
             }
@@ -154,6 +166,11 @@ impl RoomIndex {
             None => {}
         }
     }
+}
+
+/// A position in a list of members, rooms or seats: there are fewer than 2^32 of each.
+fn position(index: usize) -> u32 {
+    index as u32
 }
 
 #[cfg(test)]

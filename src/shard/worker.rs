@@ -2,6 +2,8 @@
 //! one task beside it for every stream that is read.
 
 use std::cell::RefCell;
+#[cfg(unix)]
+use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -629,26 +631,38 @@ impl Shared {
     }
 
     /// Reads a stream until it ends or the session lets go of it.
+    ///
+    /// Every connection holds this future, so it is kept small: an `async fn` would hold its arguments
+    /// twice, and `readable()` an entry for a list of those who wait.
     #[cfg(unix)]
-    async fn read(self, key: u32, link: u32, source: Source) {
-        let mut backlog = Backlog::default();
-        while let Ok(mut ready) = source.fd.readable().await {
-            let Round { emptied, flow, wait } = self.read_round(key, link, &source, &mut backlog);
-            if emptied {
-                // The next edge will say when to come back.
-                ready.clear_ready();
-            }
-            if flow.is_break() {
-                return;
-            }
-            if let Some((port, drains)) = wait {
-                // TCP pushes back on the peer until JavaScript has caught up.
-                port.drained_since(drains).await;
-                let mut state = self.state.borrow_mut();
-                state.ctx.now = Instant::now();
-                state.with(key, Session::resume);
+    #[allow(clippy::manual_async_fn)]
+    fn read(self, key: u32, link: u32, source: Source) -> impl Future<Output = ()> {
+        async move {
+            let mut backlog = Backlog::default();
+            while let Ok(mut ready) = poll_fn(|cx| source.fd.poll_read_ready(cx)).await {
+                let round = self.read_round(key, link, &source, &mut backlog);
+                if round.emptied {
+                    // The next edge will say when to come back.
+                    ready.clear_ready();
+                }
+                drop(ready);
+                if round.flow.is_break() {
+                    return;
+                }
+                if let Some((port, drains)) = round.wait {
+                    // TCP pushes back on the peer until JavaScript has caught up.
+                    Box::pin(async move { port.drained_since(drains).await }).await;
+                    self.resume(key);
+                }
             }
         }
+    }
+
+    #[cfg(unix)]
+    fn resume(&self, key: u32) {
+        let mut state = self.state.borrow_mut();
+        state.ctx.now = Instant::now();
+        state.with(key, Session::resume);
     }
 
     /// Reads once and lets the session take the bytes in.

@@ -8,7 +8,10 @@ use bytes::Bytes;
 /// joined. Drained by the session's flush; its size is the session's backlog.
 #[derive(Debug, Default)]
 pub struct WriteQueue {
-    buffers: VecDeque<Bytes>,
+    /// Often it is the only one.
+    first: Option<Bytes>,
+    /// An idle connection keeps no room for these.
+    rest: VecDeque<Bytes>,
     /// Bytes of the oldest buffer that were written.
     written: usize,
     /// Bytes that wait.
@@ -35,12 +38,16 @@ impl WriteQueue {
     /// Adds a frame, or several in one buffer.
     pub fn push(&mut self, frames: Bytes) {
         self.bytes += frames.len();
-        self.buffers.push_back(frames);
+        if self.first.is_none() {
+            self.first = Some(frames);
+        } else {
+            self.rest.push_back(frames);
+        }
     }
 
     /// True when nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.buffers.is_empty()
+        self.first.is_none()
     }
 
     /// Bytes that wait.
@@ -50,7 +57,7 @@ impl WriteQueue {
 
     /// Bytes that wait behind the oldest buffer.
     pub fn len_behind_first(&self) -> usize {
-        let first = self.buffers.front().map_or(0, Bytes::len) - self.written;
+        let first = self.first.as_ref().map_or(0, Bytes::len) - self.written;
         self.bytes.saturating_sub(first)
     }
 
@@ -58,7 +65,7 @@ impl WriteQueue {
     /// and the type of the packet. A frame of which a part was written still waits.
     pub fn data_lengths(&self) -> impl Iterator<Item = usize> + '_ {
         let mut before = self.written;
-        self.buffers.iter().flat_map(|buffer| Frames(buffer)).filter_map(move |frame| {
+        self.buffers().flat_map(|buffer| Frames(buffer)).filter_map(move |frame| {
             if frame.len <= before {
                 before -= frame.len;
                 return None;
@@ -81,11 +88,15 @@ impl WriteQueue {
         all
     }
 
+    /// Oldest first.
+    fn buffers(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.rest)
+    }
+
     /// What waits, buffer by buffer.
     fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut written = self.written;
-        self.buffers
-            .iter()
+        self.buffers()
             .map(move |buffer| buffer.get(std::mem::take(&mut written)..).unwrap_or_default())
     }
 
@@ -94,8 +105,8 @@ impl WriteQueue {
     pub fn write_to(&mut self, fd: std::os::fd::BorrowedFd<'_>) -> std::io::Result<Flush> {
         use rustix::io::Errno;
 
-        while let Some(first) = self.buffers.front() {
-            let sent = if self.buffers.len() == 1 {
+        while let Some(first) = &self.first {
+            let sent = if self.rest.is_empty() {
                 let rest = first.get(self.written..).unwrap_or_default();
                 rustix::net::send(fd, rest, SEND_FLAGS)
             } else {
@@ -145,11 +156,14 @@ impl WriteQueue {
     fn advance(&mut self, written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
         self.written += written;
-        while let Some(first) = self.buffers.front()
+        while let Some(first) = &self.first
             && first.len() <= self.written
         {
             self.written -= first.len();
-            self.buffers.pop_front();
+            self.first = self.rest.pop_front();
+        }
+        if self.rest.is_empty() {
+            self.rest = VecDeque::new();
         }
     }
 }
