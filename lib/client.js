@@ -13,16 +13,22 @@ const native = require("./native");
 const { onReplace } = require("./overrides");
 const { runWave } = require("./turns");
 
-/** The decoder, once there is one. */
+/** The decoder, while there is one. */
 const kDecoder = Symbol("decoder");
 /** Set once the client takes no more data from its connection. */
 const kDetached = Symbol("detached");
 /** How many namespaces the client waits to be let into. */
 const kJoining = Symbol("joining");
+/** The Maps of the client's sockets, once somebody looks at them or there is a second socket. */
+const kMaps = Symbol("maps");
+/** The client's one socket, while there are no Maps. */
+const kOnly = Symbol("only socket");
 /** Set while broadcasts have to pass through the client. */
 const kLongWay = Symbol("long way");
-/** The client's own handlers, to tell whether somebody has put others in their place. */
+/** The client's own handlers, once somebody has looked at them or put others in their place. */
 const kOwn = Symbol("own handlers");
+/** Packets that the core has decoded may go past the handlers, as long as those are the client's. */
+const kShort = Symbol("short way in");
 
 class Client {
   /**
@@ -30,10 +36,6 @@ class Client {
    * @param {object} conn a connection of the engine
    */
   constructor(server, conn) {
-    /** The connected sockets by id. */
-    this.sockets = new Map();
-    /** The connected sockets by the name of their namespace. */
-    this.nsps = new Map();
     this.server = server;
     this.conn = conn;
     this.encoder = server.encoder;
@@ -42,7 +44,20 @@ class Client {
     this[kDetached] = false;
     this[kJoining] = 0;
     this[kDecoder] = undefined;
+    this[kOnly] = undefined;
+    this[kShort] = false;
+    this.connectTimeout = undefined;
     this.setup();
+  }
+
+  /** The connected sockets by id. */
+  get sockets() {
+    return mapsOf(this).sockets;
+  }
+
+  /** The connected sockets by the name of their namespace. */
+  get nsps() {
+    return mapsOf(this).nsps;
   }
 
   /** The HTTP request that opened the connection. */
@@ -63,25 +78,21 @@ class Client {
 
   /** Listens to the connection and gives it a limited time to join a namespace. */
   setup() {
-    this.onclose = this.onclose.bind(this);
-    this.ondata = this.ondata.bind(this);
-    this.onerror = this.onerror.bind(this);
-    this.ondecoded = this.ondecoded.bind(this);
-
     if (native.isNative(this.conn)) {
       this.conn.receiver = this;
       if (!isPatched() && native.isDefaultParser(this.server._parser)) {
-        const own = { ondata: this.ondata, ondecoded: this.ondecoded };
-        Object.defineProperty(this, kOwn, { value: own });
+        this[kShort] = true;
       } else {
         this.conn.setRaw();
       }
+      this.conn.on("error", failReceiver);
+      this.conn.on("close", closeReceiver);
     } else {
       goTheLongWay(this);
       this.conn.on("data", this.ondata);
+      this.conn.on("error", this.onerror);
+      this.conn.on("close", this.onclose);
     }
-    this.conn.on("error", this.onerror);
-    this.conn.on("close", this.onclose);
 
     this.connectTimeout = setTimeout(closeIfIdle, this.server._connectTimeout, this);
   }
@@ -102,24 +113,27 @@ class Client {
     this[kJoining]++;
     nsp._add(this, auth, (socket) => {
       endJoin(this);
-      this.sockets.set(socket.id, socket);
-      this.nsps.set(nsp.name, socket);
+      addSocket(this, socket);
       clearConnectTimeout(this);
     });
   }
 
   /** Disconnects every socket of the client, then closes the connection. */
   _disconnect() {
-    for (const socket of this.sockets.values()) {
+    for (const socket of socketsOf(this)) {
       socket.disconnect();
     }
-    this.sockets.clear();
+    clearSockets(this);
     this.close();
   }
 
   /** Forgets a socket that has left its namespace. */
   _remove(socket) {
-    const known = this.sockets.get(socket.id);
+    if (this[kOnly]?.id === socket.id) {
+      this[kOnly] = undefined;
+      return;
+    }
+    const known = this[kMaps]?.sockets.get(socket.id);
     if (!known) {
       debug("nothing to remove for socket %s", socket.id);
       return;
@@ -133,7 +147,7 @@ class Client {
     if (this.conn.readyState === "open") {
       debug("forcing the connection %s to close", this.id);
       this.conn.close();
-      this.onclose("forced server close");
+      handlerOf(this, "onclose").call(this, "forced server close");
     }
   }
 
@@ -174,13 +188,23 @@ class Client {
     }
   }
 
+  /** Takes a message of a native connection, which does not bind the handlers for that. */
+  receive(data) {
+    // Looked up now: the application may have replaced it.
+    handlerOf(this, "ondata").call(this, data);
+  }
+
   /** Takes a message of the connection. */
   ondata(data) {
+    const isNew = this[kDecoder] === undefined;
     try {
       decoderOf(this).add(data);
     } catch (err) {
       debug("invalid packet format: %s", err.message);
-      this.onerror(err);
+      handlerOf(this, "onerror").call(this, err);
+    }
+    if (isNew && !isBinary(data)) {
+      dropDecoder(this);
     }
   }
 
@@ -189,7 +213,7 @@ class Client {
     const pristine = isPristine(this);
     const packets = [];
     for (const decoded of wave) {
-      const socket = this.conn.ordinals.get(decoded.ordinal);
+      const socket = this.conn.socketAt(decoded.ordinal);
       if (socket === undefined) {
         debug("invalid state (a packet for a namespace that was left)");
         this.close();
@@ -199,7 +223,7 @@ class Client {
       try {
         packet = packetOf(socket, decoded);
       } catch (err) {
-        this.onerror(err);
+        handlerOf(this, "onerror").call(this, err);
         break;
       }
       if (debugParser.enabled) {
@@ -208,7 +232,7 @@ class Client {
       if (pristine) {
         packets.push(socket, packet);
       } else {
-        this.ondecoded(packet);
+        handlerOf(this, "ondecoded").call(this, packet);
       }
     }
     if (packets.length > 0) {
@@ -218,7 +242,7 @@ class Client {
 
   /** Encodes a packet that the native core has decoded, for those who want to see it raw. */
   encodeDecoded(decoded) {
-    const socket = this.conn.ordinals.get(decoded.ordinal);
+    const socket = this.conn.socketAt(decoded.ordinal);
     if (socket === undefined) {
       return [];
     }
@@ -231,7 +255,7 @@ class Client {
   /** Takes a decoded packet. */
   ondecoded(packet) {
     const { namespace, authPayload } = this._parseNamespace(packet);
-    const socket = this.nsps.get(namespace);
+    const socket = socketIn(this, namespace);
     const isConnect = packet.type === PacketType.CONNECT;
     if (!socket && isConnect) {
       this.connect(namespace, authPayload);
@@ -261,7 +285,7 @@ class Client {
 
   /** Takes an error of the connection, or of decoding what came over it. */
   onerror(err) {
-    for (const socket of this.sockets.values()) {
+    for (const socket of socketsOf(this)) {
       socket._onerror(err);
     }
     this.conn.close();
@@ -272,27 +296,31 @@ class Client {
     debug("client %s closed with reason %s", this.id, reason);
     // The sockets are told now: a later "close" of the connection is not news.
     this.destroy();
-    for (const socket of this.sockets.values()) {
+    for (const socket of socketsOf(this)) {
       socket._onclose(reason, description);
     }
-    this.sockets.clear();
+    clearSockets(this);
     this[kDecoder]?.destroy();
   }
 
   /** Stops listening to the connection. */
   destroy() {
-    this.conn.removeListener("data", this.ondata);
-    if (this.conn.receiver === this) {
-      this.conn.receiver = null;
+    if (native.isNative(this.conn)) {
+      this.conn.removeListener("error", failReceiver);
+      this.conn.removeListener("close", closeReceiver);
+      if (this.conn.receiver === this) {
+        this.conn.receiver = null;
+      }
+    } else {
+      this.conn.removeListener("data", this.ondata);
+      this.conn.removeListener("error", this.onerror);
+      this.conn.removeListener("close", this.onclose);
     }
-    this.conn.removeListener("error", this.onerror);
-    this.conn.removeListener("close", this.onclose);
     this[kDetached] = true;
     if (this[kLongWay]) {
       this[kLongWay] = false;
       stopTheLongWay(this.server);
     }
-    this[kDecoder]?.removeListener("decoded", this.ondecoded);
     clearConnectTimeout(this);
   }
 }
@@ -313,7 +341,7 @@ function packetOf(socket, { isAck, id, args, attachments }) {
 }
 
 function isFull(client) {
-  return client.nsps.size + client[kJoining] >= limitsOf(client.server).maxNamespaces;
+  return namespaceCount(client) + client[kJoining] >= limitsOf(client.server).maxNamespaces;
 }
 
 function joinOrRefuse(client, name, auth) {
@@ -359,7 +387,7 @@ function deliver(socket, packet) {
 }
 
 function closeIfIdle(client) {
-  if (client.nsps.size === 0) {
+  if (namespaceCount(client) === 0) {
     debug("client %s has not joined a namespace in time", client.id);
     client.close();
   }
@@ -375,7 +403,10 @@ function clearConnectTimeout(client) {
 /** True while nobody has replaced what takes packets on this client. */
 function isPristine(client) {
   const own = client[kOwn];
-  return own !== undefined && client.ondata === own.ondata && client.ondecoded === own.ondecoded;
+  return (
+    client[kShort] &&
+    (own === undefined || (client.ondata === own.ondata && client.ondecoded === own.ondecoded))
+  );
 }
 
 /** True when somebody has replaced methods of the class that fast paths leave out. */
@@ -403,12 +434,29 @@ function canSendShort(client) {
 function decoderOf(client) {
   if (client[kDecoder] === undefined) {
     const decoder = new client.server._parser.Decoder();
-    if (!client[kDetached]) {
-      decoder.on("decoded", client.ondecoded);
-    }
+    decoder.on("decoded", (packet) => {
+      if (!client[kDetached]) {
+        handlerOf(client, "ondecoded").call(client, packet);
+      }
+    });
     client[kDecoder] = decoder;
   }
   return client[kDecoder];
+}
+
+/**
+ * Most clients need a decoder for one packet only, their CONNECT. One that waits for attachments
+ * stays, and so does one that all packets pass through.
+ */
+function dropDecoder(client) {
+  if (client[kShort] && !client.conn.isRaw) {
+    client[kDecoder] = undefined;
+  }
+}
+
+/** True for a message that belongs together with others: attachments, or what they belong to. */
+function isBinary(data) {
+  return typeof data !== "string" || data[0] === "5" || data[0] === "6";
 }
 
 /** From now on the client's decoder sees all packets, not only those that the core leaves to it. */
@@ -423,6 +471,108 @@ const PATCHABLE = ["ondata", "ondecoded", "_parseNamespace", "_packet", "writeTo
 const pristine = Object.fromEntries(PATCHABLE.map((name) => [name, Client.prototype[name]]));
 
 onReplace(Client.prototype, "writeToEngine", goTheLongWay);
+
+/**
+ * The handlers that every client has bound to itself, as properties of its own: from when somebody
+ * looks at one of them, or puts another in its place.
+ */
+const handlers = {};
+for (const name of ["onclose", "ondata", "ondecoded", "onerror"]) {
+  handlers[name] = Client.prototype[name];
+  Object.defineProperty(Client.prototype, name, {
+    configurable: true,
+    get() {
+      return this === Client.prototype ? handlers[name] : bindHandlers(this)[name];
+    },
+    set(handler) {
+      if (this === Client.prototype) {
+        handlers[name] = handler;
+      } else {
+        bindHandlers(this);
+        this[name] = handler;
+      }
+    },
+  });
+}
+
+function bindHandlers(client) {
+  const own = {};
+  for (const [name, handler] of Object.entries(handlers)) {
+    own[name] = handler.bind(client);
+    Object.defineProperty(client, name, { ...PLAIN, value: own[name] });
+  }
+  client[kOwn] = own;
+  return own;
+}
+
+/** What takes something in now. Asking the client for it would have it bound. */
+function handlerOf(client, name) {
+  return client[kOwn] === undefined ? handlers[name] : client[name];
+}
+
+// Listeners of native connections: the same for all of them.
+
+function failReceiver(err) {
+  const { receiver } = this;
+  if (receiver !== null) {
+    (receiver[kOwn] ?? handlers).onerror.call(receiver, err);
+  }
+}
+
+function closeReceiver(reason, description) {
+  const { receiver } = this;
+  if (receiver !== null) {
+    (receiver[kOwn] ?? handlers).onclose.call(receiver, reason, description);
+  }
+}
+
+/** The Maps of a client's sockets. */
+function mapsOf(client) {
+  if (client[kMaps] === undefined) {
+    const only = client[kOnly];
+    client[kOnly] = undefined;
+    client[kMaps] = { sockets: new Map(), nsps: new Map() };
+    if (only !== undefined) {
+      addSocket(client, only);
+    }
+  }
+  return client[kMaps];
+}
+
+function addSocket(client, socket) {
+  if (client[kMaps] === undefined && client[kOnly] === undefined) {
+    client[kOnly] = socket;
+  } else {
+    client.sockets.set(socket.id, socket);
+    client.nsps.set(socket.nsp.name, socket);
+  }
+}
+
+function socketIn(client, namespace) {
+  const only = client[kOnly];
+  return only?.nsp.name === namespace ? only : client[kMaps]?.nsps.get(namespace);
+}
+
+function socketsOf(client) {
+  const only = client[kOnly];
+  return only === undefined ? (client[kMaps]?.sockets.values() ?? NONE) : [only];
+}
+
+function clearSockets(client) {
+  client[kOnly] = undefined;
+  client[kMaps]?.sockets.clear();
+}
+
+function namespaceCount(client) {
+  return client[kOnly] === undefined ? (client[kMaps]?.nsps.size ?? 0) : 1;
+}
+
+// What most clients never have takes no room in them.
+Object.assign(Client.prototype, { [kMaps]: undefined, [kOwn]: undefined });
+
+/** How a property is that was assigned. */
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+const NONE = [];
 
 /** From now on broadcasts have to pass through this client's own `writeToEngine()`. */
 function goTheLongWay(client) {

@@ -4,12 +4,18 @@
 // applications may not use, and the walk along a list of middlewares.
 
 const { EventEmitter } = require("events");
+const { listenerTable, setListeners } = require("./lean-emitter");
 
 /**
  * The base of Server, Namespace and Socket. Those three give `emit` a meaning of
  * their own (sending); `emitReserved` and `emitUntyped` stay the local ones.
  */
 class StrictEventEmitter extends EventEmitter {
+  constructor() {
+    super();
+    setListeners(this, new Listeners());
+  }
+
   /** Adds a listener. */
   on(ev, listener) {
     return super.on(ev, listener);
@@ -46,6 +52,8 @@ class StrictEventEmitter extends EventEmitter {
     return super.listeners(event);
   }
 }
+
+const Listeners = listenerTable();
 
 /** Names that cannot be sent to clients: both ends emit them locally. */
 const RESERVED_EVENTS = new Set([

@@ -130,10 +130,7 @@ function ordinalOf(socket) {
     return -1;
   }
   if (socket[kOrdinal] === undefined) {
-    // Never used again on this connection: packets that name it may still be on their way.
-    const ordinal = conn.nextOrdinal++;
-    conn.ordinals.set(ordinal, socket);
-    Object.defineProperty(socket, kOrdinal, { value: ordinal, writable: true });
+    Object.defineProperty(socket, kOrdinal, { value: conn.addSocket(socket), writable: true });
   }
   return socket[kOrdinal];
 }
@@ -155,7 +152,7 @@ function forgetSocket(socket) {
   const { conn } = socket;
   exitNamespace(socket);
   socket[kOrdinal] = undefined;
-  conn.ordinals.delete(ordinal);
+  conn.removeSocket(ordinal);
   if (conn.handle !== -1) {
     core.detach(conn.handle, ordinal);
   }

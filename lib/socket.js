@@ -20,6 +20,18 @@ const {
   runMiddlewares,
 } = require("./events");
 
+// What most sockets never use is made when it is first asked for.
+/** The acknowledgements that the client owes. */
+const kAcks = Symbol("acks");
+/** What the application keeps with the socket. */
+const kData = Symbol("data");
+/** Flags for the next operation. */
+const kFlags = Symbol("flags");
+/** Middlewares for packets. */
+const kFns = Symbol("fns");
+/** How the connection began: a description, or what one is made of. */
+const kHandshake = Symbol("handshake");
+
 /** The ends of a connection that the client may come back from. */
 const RECOVERABLE_REASONS = new Set([
   "transport error",
@@ -40,18 +52,16 @@ class Socket extends StrictEventEmitter {
    */
   constructor(nsp, client, auth, previousSession) {
     super();
+    Object.defineProperties(this, SHOWN);
     this.nsp = nsp;
     this.client = client;
     /** Whether the state of an earlier connection was recovered. */
     this.recovered = false;
-    /** Anything that the application wants to keep with the socket. */
-    this.data = {};
+    this[kData] = NOTHING;
     /** Whether the socket is connected to its namespace now. */
     this.connected = false;
-    /** The acknowledgements that the client owes, by packet id. Adapters add theirs. */
-    this.acks = new Map();
-    this.fns = [];
-    this.flags = {};
+    this[kAcks] = undefined;
+    this[kFlags] = undefined;
     this.server = nsp.server;
     this.adapter = nsp.adapter;
     /** @type {string} the id that others may know; also the name of a room of its own */
@@ -61,10 +71,36 @@ class Socket extends StrictEventEmitter {
     } else {
       identify(this);
     }
-    /** How the connection began. */
-    describeHandshake(this, auth);
+    this[kHandshake] = describeHandshake(this, auth);
     // Without any listener an "error" event would throw and end the process.
     this.on("error", noop);
+  }
+
+  /** The acknowledgements that the client owes, by packet id. Adapters add theirs. */
+  get acks() {
+    return (this[kAcks] ??= new Map());
+  }
+
+  set acks(acks) {
+    this[kAcks] = acks;
+  }
+
+  /** Flags for the next operation. */
+  get flags() {
+    return (this[kFlags] ??= {});
+  }
+
+  set flags(flags) {
+    this[kFlags] = flags;
+  }
+
+  /** The middlewares that every event of the client passes. */
+  get fns() {
+    return (this[kFns] ??= []);
+  }
+
+  set fns(fns) {
+    this[kFns] = fns;
   }
 
   /** Describes how the connection began. */
@@ -112,7 +148,7 @@ class Socket extends StrictEventEmitter {
    * It rejects only after `timeout()`.
    */
   emitWithAck(ev, ...args) {
-    const hasTimeout = this.flags.timeout !== undefined;
+    const hasTimeout = this[kFlags]?.timeout !== undefined;
     return new Promise((resolve, reject) => {
       const ack = hasTimeout
         ? (err, response) => (err ? reject(err) : resolve(response))
@@ -123,7 +159,7 @@ class Socket extends StrictEventEmitter {
 
   /** Remembers whom to call with the answer to a packet. */
   registerAckCallback(id, ack) {
-    const { timeout } = this.flags;
+    const timeout = this[kFlags]?.timeout;
     if (timeout === undefined) {
       this.acks.set(id, ack);
       return;
@@ -259,7 +295,7 @@ class Socket extends StrictEventEmitter {
 
   /** Takes the answer of the client to a packet. */
   onack(packet) {
-    const ack = this.acks.get(packet.id);
+    const ack = this[kAcks]?.get(packet.id);
     if (typeof ack !== "function") {
       debug("bad ack %s", packet.id);
       return;
@@ -294,7 +330,7 @@ class Socket extends StrictEventEmitter {
         sid: this.id,
         pid: pidOf(this),
         rooms: [...this.rooms],
-        data: this.data,
+        data: /** @type {any} */ (this).data,
       });
     }
 
@@ -369,7 +405,7 @@ class Socket extends StrictEventEmitter {
   /** Passes an event of the client through the middlewares to the listeners. */
   dispatch(event) {
     debug("dispatching an event %j", event);
-    if (this.fns.length === 0 && this.run === pristineRun) {
+    if (isEmpty(this[kFns]) && this.run === pristineRun) {
       deferEmit(emitToListeners, this, event);
       return;
     }
@@ -390,7 +426,7 @@ class Socket extends StrictEventEmitter {
 
   /** Runs the middlewares for an event, then `fn(err)`. */
   run(event, fn) {
-    if (this.fns.length === 0) {
+    if (isEmpty(this[kFns])) {
       fn();
     } else {
       runMiddlewares(this.fns, event, fn);
@@ -483,35 +519,61 @@ class Socket extends StrictEventEmitter {
 module.exports = { Socket };
 
 const { buildHandshake } = Socket.prototype;
-/** What the description of a handshake is made of when it is first read. */
-const kOrigin = Symbol("origin");
 
-/** Sets `socket.handshake`, or has it made when it is first read if that takes making the request. */
-function describeHandshake(socket, auth) {
-  const { origin } = socket.conn;
-  if (origin === undefined || socket.buildHandshake !== buildHandshake) {
-    socket.handshake = socket.buildHandshake(auth);
-    return;
+/** Nobody has asked for it. */
+const NOTHING = Symbol("nothing");
+
+/** What the description of a handshake is made of when it is first read. */
+class Beginning {
+  constructor(origin, auth) {
+    this.origin = origin;
+    this.auth = auth;
+    this.issued = Date.now();
   }
-  Object.defineProperty(socket, kOrigin, {
-    value: { auth, origin, issued: Date.now() },
-    configurable: true,
-  });
-  Object.defineProperty(socket, "handshake", LAZY_HANDSHAKE);
 }
 
-/** The same functions for all sockets, so that these keep one shape. */
-const LAZY_HANDSHAKE = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    const { auth, origin, issued } = this[kOrigin];
-    this.handshake = this.buildHandshake(auth, issued, origin);
-    return this.handshake;
+/** How a connection began, or that in short if describing it takes making the request. */
+function describeHandshake(socket, auth) {
+  const { origin } = socket.conn;
+  return origin === undefined || socket.buildHandshake !== buildHandshake
+    ? socket.buildHandshake(auth)
+    : new Beginning(origin, auth);
+}
+
+/**
+ * Properties that every socket has of its own, and that are made when they are first read. The same
+ * accessors for all sockets: with one each, or with plain properties in their place from then on,
+ * V8 would give every socket a table of its own.
+ * @type {PropertyDescriptorMap & ThisType<any>}
+ */
+const SHOWN = {
+  data: {
+    configurable: true,
+    enumerable: true,
+    get() {
+      if (this[kData] === NOTHING) {
+        this[kData] = {};
+      }
+      return this[kData];
+    },
+    set(data) {
+      this[kData] = data;
+    },
   },
-  set(value) {
-    const handshake = { value, configurable: true, enumerable: true, writable: true };
-    Object.defineProperty(this, "handshake", handshake);
+  handshake: {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const beginning = this[kHandshake];
+      if (beginning instanceof Beginning) {
+        const { auth, issued, origin } = beginning;
+        this[kHandshake] = this.buildHandshake(auth, issued, origin);
+      }
+      return this[kHandshake];
+    },
+    set(handshake) {
+      this[kHandshake] = handshake;
+    },
   },
 };
 
@@ -576,10 +638,10 @@ function emitToListeners(socket, event) {
 
 /** Takes the flags off a socket, for the one operation that they were set for. */
 function takeFlags(socket) {
-  const { flags } = socket;
+  const flags = socket[kFlags];
   for (const flag in flags) {
     if (flag) {
-      socket.flags = {};
+      socket[kFlags] = undefined;
       return flags;
     }
   }
@@ -605,6 +667,10 @@ function without(listeners, listener) {
     listeners.splice(index, 1);
   }
   return listeners;
+}
+
+function isEmpty(list) {
+  return list === undefined || list.length === 0;
 }
 
 function noop() {}

@@ -168,6 +168,66 @@ eachTransport("there is a way from each object to the others", async (t, transpo
   await heard;
 });
 
+eachTransport("a client knows its sockets by id and by namespace", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { client, socket } = await app.connect();
+  const connection = next(app.io.of("/other"), "connection");
+  const other = client.io.socket("/other");
+  const [second] = await connection;
+  const { sockets, nsps } = socket.client;
+  await until(() => sockets.size === 2, "both are known");
+  assert.deepEqual(
+    [...sockets],
+    [
+      [socket.id, socket],
+      [second.id, second],
+    ],
+  );
+  assert.deepEqual(
+    [...nsps],
+    [
+      ["/", socket],
+      ["/other", second],
+    ],
+  );
+  client.disconnect();
+  await until(() => sockets.size === 1, "one has left");
+  assert.deepEqual([[...sockets.keys()], [...nsps.keys()]], [[second.id], ["/other"]]);
+  assert.equal(socket.client.sockets, sockets);
+  other.disconnect();
+  await until(() => nsps.size === 0, "the other has left");
+});
+
+eachTransport("a client with one socket shows it when it is asked", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { client, socket } = await app.connect();
+  assert.deepEqual([...socket.client.nsps], [["/", socket]]);
+  assert.equal(socket.client.sockets.get(socket.id), socket);
+  const { client: leaving, socket: left } = await app.connect();
+  const gone = next(left, "disconnect");
+  leaving.disconnect();
+  await gone;
+  assert.deepEqual([left.client.sockets.size, left.client.nsps.size], [0, 0]);
+  await settle(client, socket);
+});
+
+test("the handlers of a client are bound to it", async (t) => {
+  const app = await serve(t);
+  const { socket } = await app.connect();
+  const { onclose, ondata, ondecoded, onerror } = socket.client;
+  for (const [name, handler] of Object.entries({ onclose, ondata, ondecoded, onerror })) {
+    assert.equal(typeof handler, "function");
+    assert.ok(Object.hasOwn(socket.client, name));
+    assert.equal(socket.client[name], handler);
+  }
+  const heard = next(socket, "event");
+  ondata('2["event",1]');
+  assert.deepEqual(await heard, [1]);
+  const left = next(socket, "disconnect");
+  onclose("my reason");
+  assert.deepEqual(await left, ["my reason", undefined]);
+});
+
 test("a packet without data is written without any", async (t) => {
   const app = await serve(t);
   const connection = next(app.io, "connection");

@@ -4,9 +4,9 @@
 // itself lives in the native core. What nobody listens to is never produced: packets
 // come in decoded until somebody wants to see them as they are.
 
-const { EventEmitter } = require("events");
 const { AsyncResource } = require("async_hooks");
 const debug = require("debug")("engine:socket");
+const { LeanEmitter, listenerTable, setListeners } = require("../lean-emitter");
 const { onReplace } = require("../overrides");
 const { connections, core, currentTick, ref, touchTick, unref } = require("../dispatch");
 const {
@@ -25,7 +25,7 @@ const RAW_EVENTS = new Set(["packet", "data", "message", "heartbeat"]);
 /** Events that show packets as they go out: broadcasts must pass through here for them. */
 const WRITE_EVENTS = new Set(["packetCreate", "flush", "drain"]);
 
-class Socket extends EventEmitter {
+class Socket extends LeanEmitter {
   /**
    * @param {string} id the secret session id
    * @param {import("./server").Server} server
@@ -35,6 +35,7 @@ class Socket extends EventEmitter {
    */
   constructor(id, server, transport, req, protocol) {
     super();
+    setListeners(this, new Listeners());
     this.id = id;
     this.server = server;
     /** The first HTTP request; may be set to null, or deleted, to save memory. */
@@ -50,30 +51,18 @@ class Socket extends EventEmitter {
     this.remoteAddress = req.connection?.remoteAddress;
     /** @type {any} the handle of the transport in use */
     this.transport = transport;
-    this.upgrading = false;
-    this.upgraded = false;
-    this.packetsFn = [];
-    this.sentCallbackFn = [];
     this._readyState = "opening";
-    this._writeBuffer = [];
     /** Name of the session in the core; -1 before and after. */
     this.handle = -1;
     /** The Socket.IO client, which takes packets the short way. */
     this.receiver = null;
-    /** Sockets by the ordinal that the core knows them by. */
-    this.ordinals = new Map();
+    /** The connection's only socket, usually, and the ordinal that the core knows it by. */
+    this._socket = undefined;
+    this._ordinal = -1;
     this.nextOrdinal = 0;
-    /** Bytes that the peer does not take, as far as the core has reported. */
-    this.blockedBytes = 0;
-    this._blockedWrites = 0;
-    this._raw = false;
     this._writtenIn = 0;
-    /** Lengths of what was written in that tick. */
+    /** Lengths of what was written in that tick behind the first packet. */
     this._more = NONE;
-    /** Packets were handed over and have not left. Known only while writes are watched. */
-    this._inFlight = false;
-    this._probes = undefined;
-    this._writesWatched = false;
     // Listeners run in the asynchronous context of the handshake, whichever read or timer of the
     // core has brought the news.
     this._context = new AsyncResource("FERRIOCONNECTION", { requireManualDestroy: true });
@@ -106,14 +95,64 @@ class Socket extends EventEmitter {
     if (this._readyState !== "closed") {
       dropViews(this._writeBuffer);
       if (this.handle !== -1 && !this._isWatched()) {
-        showWaiting(this._writeBuffer, core.waiting(this.handle).slice(1), this._lengths());
+        showWaiting(this._buffer(), core.waiting(this.handle).slice(1), this._lengths());
       }
     }
-    return this._writeBuffer;
+    return this._buffer();
   }
 
   set writeBuffer(buffer) {
     this._writeBuffer = buffer;
+  }
+
+  /** Callbacks of packets that were not handed over yet. */
+  get packetsFn() {
+    return (this._packetsFn ??= []);
+  }
+
+  set packetsFn(callbacks) {
+    this._packetsFn = callbacks;
+  }
+
+  /** Callbacks of packets that were handed over, those of one flush together. */
+  get sentCallbackFn() {
+    return (this._sentCallbackFn ??= []);
+  }
+
+  set sentCallbackFn(callbacks) {
+    this._sentCallbackFn = callbacks;
+  }
+
+  /** True while packets come in undecoded. */
+  get isRaw() {
+    return this._raw;
+  }
+
+  /** The socket that the core knows by that ordinal. */
+  socketAt(ordinal) {
+    return ordinal === this._ordinal ? this._socket : this._others?.get(ordinal);
+  }
+
+  /** Gives a socket an ordinal. It is never used again: packets that name it may be on their way. */
+  addSocket(socket) {
+    const ordinal = this.nextOrdinal++;
+    if (this._ordinal === -1) {
+      this._socket = socket;
+      this._ordinal = ordinal;
+    } else {
+      this._others = (this._others ?? new Map()).set(ordinal, socket);
+    }
+    return ordinal;
+  }
+
+  /** Forgets the socket of that ordinal. */
+  removeSocket(ordinal) {
+    if (ordinal === this._ordinal) {
+      this._socket = undefined;
+      this._ordinal = -1;
+    } else {
+      this._others?.delete(ordinal);
+    }
   }
 
   /** Has packets delivered undecoded from now on. */
@@ -237,7 +276,7 @@ class Socket extends EventEmitter {
     }
     if (this._isWatched()) {
       dropViews(this._writeBuffer);
-      this._writeBuffer.push(packet);
+      this._buffer().push(packet);
       this.flush();
     } else {
       this._handOver(packet);
@@ -258,7 +297,7 @@ class Socket extends EventEmitter {
     this.emit("flush", this._writeBuffer);
     this.server.emit("flush", this, this._writeBuffer);
     const buffer = this._writeBuffer;
-    this._writeBuffer = [];
+    this._writeBuffer = NONE;
     this.sentCallbackFn.push(this.packetsFn);
     this.packetsFn = [];
     transport.send(buffer);
@@ -268,7 +307,7 @@ class Socket extends EventEmitter {
 
   /** Runs the callbacks of what was written. */
   onDrain() {
-    for (const callback of this.sentCallbackFn.shift() ?? []) {
+    for (const callback of this._sentCallbackFn?.shift() ?? []) {
       callback(this.transport);
     }
   }
@@ -351,7 +390,7 @@ class Socket extends EventEmitter {
     this.emit("packet", packet);
     if (packet.type === "message") {
       // The client of the reference is the first of the listeners for data.
-      this.receiver?.ondata(packet.data);
+      this.receiver?.receive(packet.data);
       this.emit("data", packet.data);
       this.emit("message", packet.data);
     }
@@ -377,8 +416,8 @@ class Socket extends EventEmitter {
     if (this._writesWatched) {
       this.server.writeWatchers--;
     }
-    this.packetsFn = [];
-    this.sentCallbackFn = [];
+    this._packetsFn = undefined;
+    this._sentCallbackFn = undefined;
     process.nextTick(clearWriteBuffer, this);
     if (this.transport.readyState !== "closed") {
       this.transport.onClose();
@@ -488,8 +527,7 @@ class Socket extends EventEmitter {
     if (this._showsPackets()) {
       this._context.runInAsyncScope(deliver, undefined, this, { type: "message", data });
     } else if (this._readyState === "open" && this.receiver !== null) {
-      // Looked up now: the application may have replaced it.
-      this._context.runInAsyncScope(this.receiver.ondata, this.receiver, data);
+      this._context.runInAsyncScope(this.receiver.receive, this.receiver, data);
     }
   }
 
@@ -640,7 +678,15 @@ class Socket extends EventEmitter {
 
   /** Lengths of what was written in this tick and would still wait: all but the first. */
   _lengths() {
-    return this._writtenIn === currentTick() ? this._more.slice() : [];
+    return this._writtenIn === currentTick() ? this._more.slice() : NONE;
+  }
+
+  /** The buffer of the connection's own, which others may change. */
+  _buffer() {
+    if (this._writeBuffer === NONE) {
+      this._writeBuffer = [];
+    }
+    return this._writeBuffer;
   }
 
   /** @param {{type: string, data?: any, options: any}} packet */
@@ -658,9 +704,9 @@ class Socket extends EventEmitter {
       const tick = this.touch(text?.length ?? 0);
       core.sendPacket(this.handle, PACKET_TYPES.indexOf(type), text, tick);
     }
-    if (this.packetsFn.length > 0) {
-      this.sentCallbackFn.push(this.packetsFn);
-      this.packetsFn = [];
+    if (this._packetsFn?.length > 0) {
+      this.sentCallbackFn.push(this._packetsFn);
+      this._packetsFn = undefined;
       core.notifyDrain(this.handle);
     }
   }
@@ -681,12 +727,34 @@ const ON_DEMAND = {
   },
 };
 
-// As in the reference while there is none: nothing here has a timer of its own.
+const Listeners = listenerTable();
+/** No packets, which is the usual case and needs no list of its own. @type {any} */
+const NONE = Object.freeze([]);
+
 Object.assign(Socket.prototype, {
+  // As in the reference while there is none: nothing here has a timer of its own.
   pingTimeoutTimer: null,
   pingIntervalTimer: null,
   hasRefreshedPingTimeout: false,
+
+  // What most connections never change takes no room in them.
+
+  /** Bytes that the peer does not take, as far as the core has reported. */
+  blockedBytes: 0,
+  _blockedWrites: 0,
+  _raw: false,
+  /** Packets were handed over and have not left. Known only while writes are watched. */
+  _inFlight: false,
+  /** Sockets besides the first, by ordinal. */
+  _others: undefined,
+  _packetsFn: undefined,
+  _probes: undefined,
+  upgraded: false,
+  upgrading: false,
+  _sentCallbackFn: undefined,
   _watchesFrames: false,
+  _writeBuffer: NONE,
+  _writesWatched: false,
 });
 
 for (const name of ["send", "write", "sendPacket", "flush"]) {
@@ -727,7 +795,7 @@ function drained(conn) {
   if (conn._readyState === "closed") {
     return;
   }
-  for (let left = conn.sentCallbackFn.length; left > 0; left--) {
+  for (let left = conn._sentCallbackFn?.length ?? 0; left > 0; left--) {
     conn.onDrain();
   }
   if (conn.transport.listenerCount("drain") > 0) {
@@ -743,14 +811,11 @@ function upgraded(conn, transport) {
   conn.flush();
 }
 
-/** Nothing was written after the first in a tick: the usual case needs no list of its own. */
-const NONE = /** @type {any[]} */ (Object.freeze([]));
-
 /** Flag of the core: not to be compressed. */
 const UNCOMPRESSED = 2;
 
 function clearWriteBuffer(conn) {
-  conn._writeBuffer = [];
+  conn._writeBuffer = NONE;
 }
 
 /** True when somebody has replaced how all connections write. */

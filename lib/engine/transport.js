@@ -3,9 +3,9 @@
 // What the transports have in common as JavaScript sees them. The transports
 // themselves run in the native core; these objects are their handles.
 
-const { EventEmitter } = require("events");
 const debug = require("debug")("engine:transport");
 const { core } = require("../dispatch");
+const { LeanEmitter, listenerTable, setListeners } = require("../lean-emitter");
 const { onReplace } = require("../overrides");
 const { parserFor } = require("./foreign");
 
@@ -14,10 +14,11 @@ const PACKET_TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "no
 /** Events that only come while the connection's writes are watched. */
 const WRITE_EVENTS = new Set(["drain", "ready"]);
 
-class Transport extends EventEmitter {
+class Transport extends LeanEmitter {
   /** @param {import("http").IncomingMessage} req the request that opened the transport */
   constructor(req) {
     super();
+    setListeners(this, new Listeners());
     /** Protocol revision, 3 or 4. */
     this.protocol = req._query.EIO === "4" ? 4 : 3;
     this._readyState = "open";
@@ -134,6 +135,7 @@ class Transport extends EventEmitter {
   }
 }
 
+const Listeners = listenerTable();
 const { onPacket, send } = Transport.prototype;
 onReplace(Transport.prototype, "onPacket", (transport) => transport.conn?.setRaw());
 onReplace(Transport.prototype, "send", (transport) => {
