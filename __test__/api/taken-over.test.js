@@ -35,6 +35,48 @@ test("the addresses of both ends can be read while a WebSocket is open", async (
   }
 });
 
+test("a WebSocket's request tells what the client has sent", async (t) => {
+  const app = await serve(t);
+  const extraHeaders = { "X-Colon": "one: two", "X-Empty": "", "X-Latin": "\u00e9" };
+  const { client, socket } = await app.connect("/", { ...WEBSOCKET, extraHeaders });
+  const { request } = socket;
+  assert.equal(request, socket.request);
+  assert.equal(request, socket.conn.request);
+  assert.equal(socket.handshake.headers, request.headers);
+  assert.deepEqual([request.method, request.httpVersion], ["GET", "1.1"]);
+  assert.equal(request.url, socket.handshake.url);
+  assert.equal(request._query.transport, "websocket");
+  assert.equal(request.headers.upgrade, "websocket");
+  assert.deepEqual(
+    ["x-colon", "x-empty", "x-latin"].map((name) => request.headers[name]),
+    ["one: two", "", "\u00e9"],
+  );
+  assert.equal(request.rawHeaders[request.rawHeaders.indexOf("X-Colon") + 1], "one: two");
+  await settle(client, socket);
+});
+
+test("a WebSocket's request has the stream that the application has seen", async (t) => {
+  const app = await serve(t);
+  const accepted = next(app.httpServer, "connection");
+  const { client, socket } = await app.connect("/", WEBSOCKET);
+  const [stream] = await accepted;
+  assert.equal(socket.request.socket, stream);
+  await settle(client, socket);
+  const gone = next(client, "disconnect");
+  stream.destroy();
+  await gone;
+});
+
+test("a WebSocket's request is the one that the application has seen", async (t) => {
+  const app = await serve(t);
+  const upgraded = next(app.httpServer, "upgrade");
+  const { client, socket } = await app.connect("/", WEBSOCKET);
+  const [request, stream] = await upgraded;
+  assert.equal(socket.request, request);
+  assert.equal(socket.request.socket, stream);
+  await settle(client, socket);
+});
+
 test("the stream of the request closes with the WebSocket, not before", async (t) => {
   const app = await serve(t);
   const { client, socket } = await app.connect("/", WEBSOCKET);

@@ -1,7 +1,8 @@
 "use strict";
 
-// What JavaScript holds of a connection that the native listener has accepted: the
-// request that opened it and its socket, both made when somebody first asks for them.
+// What JavaScript holds of a connection whose request and socket nobody has seen, be it
+// that the native listener has accepted it or that Node has: both are made when somebody
+// first asks for them.
 
 const http = require("http");
 const net = require("net");
@@ -9,10 +10,10 @@ const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
 const { markAsSecure } = require("./tls");
 
-/** A request as the listener has read it. Stands in for the request until somebody wants that. */
+/** What is known of a request. Stands in for the request until somebody wants that. */
 class Origin {
   /**
-   * @param {import("./acceptor").Acceptor} acceptor
+   * @param {Acceptor} acceptor
    * @param {import("./server").Server} engine
    * @param {any[]} fields the peer's address and port, our own, and the request's head
    * @param {AcceptedLink} [link] the stream, if it is a WebSocket's
@@ -20,19 +21,22 @@ class Origin {
   constructor(acceptor, engine, fields, link) {
     this.acceptor = acceptor;
     this.engine = engine;
-    this.fields = fields;
     this.link = link;
-    this._request = undefined;
-    this._socket = undefined;
+    const [remoteAddress, remotePort, localAddress, localPort, head] = fields;
+    this.remoteAddress = remoteAddress ?? undefined;
+    this.remotePort = remotePort;
+    this.localAddress = localAddress;
+    this.localPort = localPort;
+    this.head = head;
+    /** @type {any} */
+    this._request;
+    /** @type {any} */
+    this._socket;
   }
 
   /** What is read of a request when a connection begins. */
   get connection() {
     return this;
-  }
-
-  get remoteAddress() {
-    return this.fields[0] ?? undefined;
   }
 
   get encrypted() {
@@ -57,21 +61,21 @@ class Origin {
   }
 }
 
-/** A WebSocket's stream that never was Node's. */
+/** A WebSocket's stream that is not Node's: it never was, or not any more. */
 class AcceptedLink {
   /**
    * @param {number} id
-   * @param {import("./acceptor").Acceptor} acceptor
+   * @param {Acceptor} acceptor
    * @param {import("./server").Server} engine
    * @param {any[]} fields as for an Origin
    */
   constructor(id, acceptor, engine, fields) {
     this.id = id;
     this.handle = -1;
-    this.sid = undefined;
-    this.gone = false;
-    this.bridged = false;
-    this.deflate = undefined;
+    /** @type {any} */
+    this.transport = undefined;
+    /** @type {import("./deflate").Agreement|undefined} */
+    this.deflate;
     this.origin = new Origin(acceptor, engine, fields, this);
     links.set(id, this);
     ref();
@@ -85,8 +89,7 @@ class AcceptedLink {
 
   /** Names the session that the stream serves. */
   bind(handle, sid) {
-    debug("%s: a WebSocket of the native listener", sid);
-    this.sid = sid;
+    debug("%s: a WebSocket whose socket is made on demand", sid);
     this.handle = handle;
   }
 
@@ -108,7 +111,7 @@ class AcceptedLink {
   /** The core has closed the descriptor. */
   onGone() {
     if (!this.gone) {
-      debug("%s: the WebSocket is gone", this.sid);
+      debug("%s: the WebSocket is gone", this.transport?.conn?.id);
       this.gone = true;
       links.delete(this.id);
       unref();
@@ -118,11 +121,44 @@ class AcceptedLink {
   }
 }
 
+/**
+ * Whose connection it is.
+ * @typedef {object} Acceptor
+ * @property {any} httpServer
+ * @property {any} tls what the core speaks, if it does
+ * @property {(difference: number) => void} count keeps the http server's count of connections
+ */
+
+/** Stands for the connections of an http server that Node has accepted. */
+class NodeAcceptor {
+  /** @param {import("http").Server} httpServer */
+  constructor(httpServer) {
+    this.httpServer = httpServer;
+    this.tls = undefined;
+  }
+
+  count(difference) {
+    countConnections(this.httpServer, difference);
+  }
+}
+
+/** Counts connections of an http server, which waits for them when it closes. */
+function countConnections(/** @type {any} */ httpServer, difference) {
+  httpServer._connections += difference;
+  if (difference < 0) {
+    httpServer._emitCloseIfDrained?.();
+  }
+}
+
+// What most connections never change takes no room in them.
+Object.assign(Origin.prototype, { _request: undefined, _socket: undefined });
+Object.assign(AcceptedLink.prototype, { bridged: false, deflate: undefined, gone: false });
+
 /** A socket without a handle: it has the addresses, and ends the connection when it is destroyed. */
 class AcceptedSocket extends net.Socket {
-  constructor({ fields, link, acceptor }) {
+  constructor({ remoteAddress, remotePort, localAddress, localPort, link, acceptor }) {
     super({ allowHalfOpen: true });
-    setAddresses(this, fields);
+    setAddresses(this, [remoteAddress, remotePort, localAddress, localPort]);
     define(this, {
       // Others who look after upgrade requests take an unwritten socket for an unclaimed one.
       bytesWritten: 1,
@@ -145,7 +181,7 @@ class AcceptedSocket extends net.Socket {
 
 /** Makes the request that a connection began with, from its head. */
 function createRequest(origin) {
-  const [requestLine, ...lines] = origin.fields[4].split("\r\n");
+  const [requestLine, ...lines] = origin.head.split("\r\n");
   const [method, url] = requestLine.split(" ");
   /** @type {any} Its inner fields are used too. */
   const req = new http.IncomingMessage(origin.socket);
@@ -208,4 +244,4 @@ function noop() {}
 
 const SPACE_AROUND = /^[ \t]+|[ \t]+$/g;
 
-module.exports = { AcceptedLink, Origin, setAddresses };
+module.exports = { AcceptedLink, NodeAcceptor, Origin, countConnections, setAddresses };

@@ -9,7 +9,7 @@ const https = require("https");
 const net = require("net");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, connections, core, ref, unref } = require("../dispatch");
-const { AcceptedLink, Origin, setAddresses } = require("./accepted");
+const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, routeOf } = require("./policy");
 const { kTls, markAsSecure, prepareServer } = require("./tls");
@@ -126,13 +126,9 @@ class Acceptor {
     }
   }
 
-  /** Counts connections of the http server, which waits for them when it closes. */
+  /** Counts connections of the http server. */
   count(difference) {
-    const { httpServer } = this;
-    httpServer._connections += difference;
-    if (difference < 0) {
-      httpServer._emitCloseIfDrained?.();
-    }
+    countConnections(this.httpServer, difference);
   }
 
   /** The http server does not listen any more. */

@@ -4,7 +4,8 @@
 
 const debug = require("debug")("engine");
 const { acceptNatively, acceptorOf, kOwn } = require("./acceptor");
-const { markAsOurs } = require("./policy");
+const { NodeAcceptor } = require("./accepted");
+const { isUnseen, markAsOurs, noteListeners } = require("./policy");
 
 /**
  * @param {import("./server").Server} engine
@@ -45,8 +46,12 @@ function attach(engine, httpServer, options, pristine) {
   };
   httpServer.on("request", markAsOurs(onRequest));
   if (engine.opts.transports.includes("websocket")) {
+    const acceptor = new NodeAcceptor(httpServer);
     const onUpgrade = (req, socket, head) => {
       if (concerns(req)) {
+        if (isUnseen(engine, pristine, httpServer, req, socket)) {
+          engine.unseen.set(req, acceptor);
+        }
         engine.handleUpgrade(req, socket, head);
       } else if (options.destroyUpgrade !== false) {
         // Another listener may want it. If none has answered after a while, nobody does.
@@ -59,6 +64,7 @@ function attach(engine, httpServer, options, pristine) {
       }
     };
     httpServer.on("upgrade", markAsOurs(onUpgrade));
+    noteListeners(httpServer);
   }
   if (isNative) {
     const isAsked = options.acceptor !== undefined;

@@ -6,6 +6,7 @@
 const net = require("net");
 const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
+const { AcceptedLink } = require("./accepted");
 const { kDecrypted } = require("./tls");
 
 class Link {
@@ -73,6 +74,26 @@ class Link {
       options.head = head;
     }
     return open(options);
+  }
+
+  /**
+   * Parts with Node's socket, which nobody knows of.
+   * @param {import("./accepted").Acceptor} acceptor who counts the connection from now on
+   * @param {import("./server").Server} engine
+   * @param {string} head of the request
+   * @returns {AcceptedLink} what stands for the stream now
+   */
+  release(acceptor, engine, head) {
+    const { socket, id } = this;
+    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    const addresses = [remoteAddress, remotePort, localAddress, localPort];
+    this._forget();
+    const link = new AcceptedLink(id, acceptor, engine, [...addresses, head]);
+    if (this.deflate !== undefined) {
+      link.deflate = this.deflate;
+    }
+    socket.destroy();
+    return link;
   }
 
   /** Gives up a stream whose handshake was not completed. */

@@ -1,8 +1,12 @@
 "use strict";
 
 // Decides what the native listener may serve by itself: every kind of request that no
-// code of the application has a part in. All others it gives to Node's http server.
+// code of the application has a part in. All others it gives to Node's http server, and
+// here is also decided which of those the application has seen.
 
+const { hasSubscribers } = require("diagnostics_channel");
+const { EventEmitter } = require("events");
+const http = require("http");
 const cookie = require("cookie");
 const { isPlainWsEngine } = require("./foreign");
 
@@ -58,12 +62,8 @@ function routeOf(engine, path, pristine, httpServer) {
   const cors = corsOf(engine);
   if (
     engine._closed ||
-    engine._wsReplaced ||
     cors === undefined ||
-    METHODS.some((name) => engine[name] !== pristine[name]) ||
-    engine.listenerCount("headers") > 0 ||
-    engine.listenerCount("initial_headers") > 0 ||
-    opts.allowRequest ||
+    hasSay(engine, pristine) ||
     opts.initialPacket ||
     !Array.isArray(opts.transports) ||
     // One listener is the http server's own.
@@ -104,6 +104,68 @@ function routeOf(engine, path, pristine, httpServer) {
     cookieTail,
     compressFrom: compressFrom ?? undefined,
   };
+}
+
+/** The application has a part in how requests are answered, middlewares aside. */
+function hasSay(engine, pristine) {
+  return (
+    engine._wsReplaced ||
+    METHODS.some((name) => engine[name] !== pristine[name]) ||
+    engine.listenerCount("headers") > 0 ||
+    engine.listenerCount("initial_headers") > 0 ||
+    Boolean(engine.opts.allowRequest)
+  );
+}
+
+/** Http servers of which somebody knows, or may know, sockets or upgrade requests. */
+const watched = new WeakMap();
+
+/** Notes from now on who gets to know sockets and upgrade requests of an http server. */
+function noteListeners(/** @type {any} */ httpServer) {
+  if (watched.has(httpServer)) {
+    return;
+  }
+  // One listener is the http server's own.
+  const isWatched =
+    !(httpServer instanceof http.Server) ||
+    httpServer.listenerCount("connection") !== 1 ||
+    !httpServer.listeners("upgrade").every((listener) => ours.has(listener));
+  watched.set(httpServer, isWatched);
+  if (!isWatched) {
+    httpServer.on("newListener", noteListener);
+  }
+}
+
+/** @this {any} */
+function noteListener(event, listener) {
+  if (event === "connection" || (event === "upgrade" && !ours.has(listener))) {
+    // For good: one that is removed may still know a socket.
+    watched.set(this, true);
+    this.removeListener("newListener", noteListener);
+  }
+}
+
+/**
+ * True for an upgrade request, and its socket, that nobody but Node and the engine has seen: the
+ * application cannot tell when others take their place.
+ * @param {import("./server").Server} engine
+ * @param {object} pristine the methods of the engine's class as they were made
+ * @param {import("http").Server} httpServer
+ */
+function isUnseen(engine, pristine, httpServer, req, socket) {
+  return (
+    watched.get(httpServer) === false &&
+    socket.server === httpServer &&
+    !socket.encrypted &&
+    req.constructor === http.IncomingMessage &&
+    req.httpVersion === "1.1" &&
+    httpServer.maxHeadersCount === null &&
+    !(/** @type {any} */ (httpServer).joinDuplicateHeaders) &&
+    httpServer.emit === EventEmitter.prototype.emit &&
+    corsOf(engine) !== undefined &&
+    !hasSay(engine, pristine) &&
+    !hasSubscribers("net.server.socket")
+  );
 }
 
 /** What follows the sid in the open packet. */
@@ -178,4 +240,4 @@ function isPlainCors(cors) {
   );
 }
 
-module.exports = { METHODS, OPTIONS, markAsOurs, routeOf };
+module.exports = { METHODS, OPTIONS, isUnseen, markAsOurs, noteListeners, routeOf };

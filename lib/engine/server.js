@@ -42,6 +42,8 @@ class Server extends EventEmitter {
     this.onPolicyChange = noop;
     /** Connections whose writes somebody watches: broadcasts go past them one by one. */
     this.writeWatchers = 0;
+    /** Who has accepted the connection of an upgrade request that nobody else has seen. */
+    this.unseen = new WeakMap();
     this._pending = new Pending();
     this._ws = undefined;
     this._wsReplaced = false;
@@ -320,6 +322,13 @@ class Server extends EventEmitter {
     debug('handshaking client "%s" over %s, protocol %d', id, transportName, protocol);
     /** @type {any} one of ours, or of npm's engine.io */
     let transport;
+    let started;
+    if (this._isReplaceable(req)) {
+      started = this._start(req, this._openPacket(id, []), protocol);
+      if (this._isReplaceable(req)) {
+        return this.acceptWebSocket(started, id, this._release(req));
+      }
+    }
     try {
       transport = this.createTransport(transportName, req);
     } catch (error) {
@@ -330,26 +339,10 @@ class Server extends EventEmitter {
       return this._adopt(id, transport, req, protocol);
     }
     const conn = new Socket(id, this, transport, req, protocol);
-    const open = JSON.stringify({
-      sid: id,
-      upgrades: conn.getAvailableUpgrades(),
-      pingInterval: this.opts.pingInterval,
-      pingTimeout: this.opts.pingTimeout,
-      maxPayload: this.opts.maxHttpBufferSize,
-    });
+    const open = this._openPacket(id, conn.getAvailableUpgrades());
     if (transportName === "websocket") {
-      const { link } = transport;
-      const { response } = upgrades.get(req);
+      conn.attach(started ?? this._start(req, open, protocol));
       upgrades.delete(req);
-      if (protocol === 3) {
-        // Clients of that age do not expect to get both at once.
-        link.answer(response);
-      }
-      conn.attach(
-        link.start(response, !transport.supportsBinary, (options) =>
-          core.openWebSocket(this._engine, open, protocol, options),
-        ),
-      );
     } else {
       const { supportsBinary, jsonp } = transport;
       const { handle, text, data } = core.openPolling(
@@ -369,6 +362,45 @@ class Server extends EventEmitter {
     }
     this._register(conn);
     return transport;
+  }
+
+  /** Opens a session over the stream of an upgrade request. */
+  _start(req, open, protocol) {
+    const { link, response } = upgrades.get(req);
+    if (protocol === 3) {
+      // Clients of that age do not expect to get both at once.
+      link.answer(response);
+    }
+    return link.start(response, Boolean(req._query.b64), (options) =>
+      core.openWebSocket(this._engine, open, protocol, options),
+    );
+  }
+
+  /** True for an upgrade request that, as its socket, nobody misses once the core has the stream. */
+  _isReplaceable(req) {
+    const upgrade = upgrades.get(req);
+    return (
+      this.unseen.has(req) &&
+      upgrade !== undefined &&
+      !upgrade.link.bridged &&
+      upgrade.subprotocol === "" &&
+      protocolOf(req) === 4 &&
+      !req._query.b64 &&
+      !this.opts.initialPacket
+    );
+  }
+
+  /** Lets go of an upgrade request and its socket, which the core has taken over. */
+  _release(req) {
+    const { link } = upgrades.get(req);
+    upgrades.delete(req);
+    return link.release(this.unseen.get(req), this, headOf(req));
+  }
+
+  /** The data of the packet that a connection begins with. */
+  _openPacket(sid, upgrades) {
+    const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = this.opts;
+    return JSON.stringify({ sid, upgrades, pingInterval, pingTimeout, maxPayload });
   }
 
   /** Makes the handle of a transport, or a transport of `engine.io` for what is not native. */
@@ -501,12 +533,14 @@ class Server extends EventEmitter {
     upgrades.set(req, { link, response, subprotocol });
     if (sid) {
       debug('upgrading the transport of client "%s"', sid);
-      const transport = this.createTransport("websocket", req);
-      upgrades.delete(req);
-      link.start(response, !transport.supportsBinary, (options) =>
-        core.probe(conn.handle, options),
-      );
-      conn._maybeUpgrade(transport);
+      link.start(response, Boolean(req._query.b64), (options) => core.probe(conn.handle, options));
+      if (this._isReplaceable(req)) {
+        this.acceptProbe(conn, this._release(req));
+      } else {
+        const transport = this.createTransport("websocket", req);
+        upgrades.delete(req);
+        conn._maybeUpgrade(transport);
+      }
     } else {
       this.handshake("websocket", req, (code, context) => {
         abortUpgrade(socket, code, context);
@@ -516,13 +550,14 @@ class Server extends EventEmitter {
     return undefined;
   }
 
-  /** Takes a connection that the native listener has opened over WebSocket. */
+  /** Takes a connection over WebSocket whose request is made on demand. */
   acceptWebSocket(handle, sid, link) {
-    debug('handshaking client "%s" over websocket, done by the native listener', sid);
+    debug('client "%s" has connected over websocket', sid);
     const transport = this._acceptedTransport(link, undefined);
     const conn = new Socket(sid, this, transport, link.origin, 4);
     conn.attach(handle);
     this._register(conn);
+    return transport;
   }
 
   /** Takes a connection that the native listener has opened over polling. */
@@ -561,13 +596,9 @@ class Server extends EventEmitter {
   }
 
   _register(conn) {
-    const { id } = conn;
-    this.clients[id] = conn;
+    this.clients[conn.id] = conn;
     this.clientsCount++;
-    conn.once("close", () => {
-      delete this.clients[id];
-      this.clientsCount--;
-    });
+    conn.on("close", unregister);
     this.emit("connection", conn);
   }
 
@@ -607,6 +638,13 @@ class Server extends EventEmitter {
   }
 }
 
+/** A connection has closed. One listener for all connections. @this {any} */
+function unregister() {
+  this.removeListener("close", unregister);
+  delete this.server.clients[this.id];
+  this.server.clientsCount--;
+}
+
 /** Makes the WebSocket server for connections that JavaScript runs. */
 function createWebSocketServer(engine) {
   const { wsEngine = ws().Server, perMessageDeflate, maxHttpBufferSize } = engine.opts;
@@ -640,6 +678,15 @@ async function runAll(middlewares, req, res) {
       result?.catch?.(reject);
     });
   }
+}
+
+/** The head of a request as text, of which the request can be made again. */
+function headOf({ method, url, rawHeaders }) {
+  const lines = [`${method} ${url} HTTP/1.1`];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  }
+  return lines.join("\r\n");
 }
 
 function canUpgrade(conn) {
