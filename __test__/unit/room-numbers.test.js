@@ -33,6 +33,44 @@ test("the numbers of rooms that were left are free again", async (t) => {
   assert.ok(nextNumber() < before + 100);
 });
 
+test("the room of a socket's own has no number before it is needed", async (t) => {
+  const app = await serveOwn(t);
+  const { client, socket } = await app.connect();
+  const before = nextNumber();
+  const { client: other, socket: second } = await app.connect();
+  assert.equal(nextNumber(), before);
+  // To leave out a socket is to leave out its room.
+  client.on("event", () => assert.fail("must not arrive"));
+  const heard = next(other, "event");
+  socket.broadcast.emit("event");
+  await heard;
+  assert.notEqual(nextNumber(), before);
+  client.off("event");
+  const both = [next(client, "both"), next(other, "both")];
+  app.io.to([socket.id, second.id]).emit("both");
+  await Promise.all(both);
+  const left = [next(socket, "disconnect"), next(second, "disconnect")];
+  client.disconnect();
+  other.disconnect();
+  await Promise.all(left);
+  assert.ok(nextNumber() <= before);
+});
+
+test("another socket may join the room of a socket's own", async (t) => {
+  const app = await serveOwn(t);
+  const { client, socket } = await app.connect();
+  const { client: other, socket: second } = await app.connect();
+  second.join(socket.id);
+  const both = [next(client, "both"), next(other, "both")];
+  app.io.to(socket.id).emit("both");
+  await Promise.all(both);
+  socket.leave(socket.id);
+  client.on("one", () => assert.fail("must not arrive"));
+  const one = next(other, "one");
+  app.io.to([socket.id, "nobody"]).emit("one");
+  await one;
+});
+
 test("the number of a namespace is free again when its last socket has left", async (t) => {
   const app = await serveOwn(t, { cleanupEmptyChildNamespaces: true });
   app.io.of(/^\/child-/);

@@ -40,6 +40,11 @@ class Mirror {
     }
     for (const room of rooms) {
       if (!adapter.rooms.get(room)?.has(id)) {
+        if (socket !== undefined && room === id && this._canWait(adapter, room)) {
+          socket[kAlone] = this;
+          continue;
+        }
+        this._tell(adapter, room);
         const number = this.add(room);
         if (socket !== undefined) {
           native.joinRoom(socket, number);
@@ -56,6 +61,8 @@ class Mirror {
         native.leaveRoom(socket, this.numberOf(room));
       }
       this.remove(room);
+    } else if (this._isUntold(adapter, room)) {
+      socketOf(adapter.nsp, room)[kAlone] = undefined;
     }
   }
 
@@ -101,22 +108,45 @@ class Mirror {
   /** False when somebody has changed one of the adapter's sets without us. */
   agrees(adapter, rooms) {
     for (const room of rooms) {
-      if ((adapter.rooms.get(room)?.size ?? 0) !== (this.rooms.get(room)?.size ?? 0)) {
+      const size = this.rooms.get(room)?.size ?? (this._isUntold(adapter, room) ? 1 : 0);
+      if ((adapter.rooms.get(room)?.size ?? 0) !== size) {
         return false;
       }
     }
     return true;
   }
 
-  numbersOf(rooms) {
+  /** The core's numbers of rooms, which it is told of now at the latest. */
+  numbersOf(adapter, rooms) {
     const numbers = [];
     for (const room of rooms ?? NONE) {
+      this._tell(adapter, room);
       const number = this.numberOf(room);
       if (number !== undefined) {
         numbers.push(number);
       }
     }
     return numbers;
+  }
+
+  /**
+   * Every socket is in a room of its own, and hardly any of these rooms is ever needed for a fan-out:
+   * the core hears of one when it is, or when a second socket joins.
+   */
+  _canWait(adapter, room) {
+    return this._listener === undefined && !adapter.rooms.has(room) && !this.rooms.has(room);
+  }
+
+  _isUntold(adapter, room) {
+    return socketOf(adapter.nsp, room)?.[kAlone] === this;
+  }
+
+  _tell(adapter, room) {
+    if (this._isUntold(adapter, room)) {
+      const socket = socketOf(adapter.nsp, room);
+      socket[kAlone] = undefined;
+      native.joinRoom(socket, this.add(room));
+    }
   }
 }
 
@@ -126,4 +156,6 @@ function socketOf(nsp, id) {
   return nsp.sockets.get(id) ?? nsp._preConnectSockets.get(id);
 }
 
+/** Set to the mirror while it has not told the core of the room of the socket's own. */
+const kAlone = Symbol("alone");
 const NONE = [];

@@ -125,9 +125,9 @@ function fanOut(adapter, encoded, { rooms, except, flags = NO_FLAGS }) {
     });
     return;
   }
-  const numbers = mirror.numbersOf(rooms);
+  const numbers = mirror.numbersOf(adapter, rooms);
   if (numbers.length > 0 || rooms.size === 0) {
-    native.broadcast(adapter.nsp, numbers, mirror.numbersOf(except), encoded, flags);
+    native.broadcast(adapter.nsp, numbers, mirror.numbersOf(adapter, except), encoded, flags);
   }
 }
 
