@@ -23,7 +23,7 @@ const HEARTBEAT_BUCKETS = [5, 20, 50, 200, 1000, 5000];
  * @returns {import("../types/metrics").Metrics}
  */
 function metrics() {
-  const { shards, queuedBytes, drains, waited } = JSON.parse(core.metrics());
+  const { shards, threads, queuedBytes, drains, waited } = JSON.parse(core.metrics());
   const sum = (name) => shards.reduce((total, shard) => total + shard[name], 0);
   const sumAt = (name, at) => shards.reduce((total, shard) => total + shard[name][at], 0);
   const { active, idle, utilization } = performance.eventLoopUtilization();
@@ -43,7 +43,8 @@ function metrics() {
       sum: sum("heartbeatMs"),
     },
     javascript: { queuedBytes, batches: drains, waited, active, idle, utilization },
-    threads: shards.map((shard) => ({
+    // Connections that JavaScript's own thread serves are on none of these.
+    threads: shards.slice(0, threads).map((shard) => ({
       connections: shard.websockets + shard.pollings,
       rounds: shard.rounds,
       reads: shard.reads,

@@ -163,3 +163,5 @@ pub const MAX_PAYLOAD_PACKETS: usize = 65_536;
 pub const MAX_INLINE_ARGS: usize = 1 << 20;
 /// Most I/O threads one process runs.
 pub const MAX_SHARDS: usize = 64;
+/// Environments whose own thread runs sessions.
+pub const MAX_INLINE: usize = 64;

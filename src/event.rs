@@ -540,6 +540,16 @@ impl Port {
         }
     }
 
+    /// Has the environment drain soon, though nothing may wait here.
+    pub fn wake(&self) {
+        self.schedule();
+    }
+
+    /// What is submitted until the next drain wakes nobody: the environment is about to drain.
+    pub fn hold(&self) {
+        self.scheduled.store(true, Ordering::Release);
+    }
+
     fn schedule(&self) {
         if !self.scheduled.swap(true, Ordering::AcqRel) {
             (self.wake)();

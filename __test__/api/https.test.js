@@ -4,6 +4,7 @@
 
 const assert = require("node:assert/strict");
 const https = require("node:https");
+const { WebSocket } = require("ws");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, next } = require("../support/events");
@@ -108,3 +109,24 @@ eachTransport(
   },
   ["websocket"],
 );
+
+test("over https a client that answers pings stays, and one that does not is left", async (t) => {
+  const app = await serveSecure(t, { options: { pingInterval: 100, pingTimeout: 1_000 } });
+  const client = new WebSocket(
+    `${app.url.replace("https", "wss")}/socket.io/?EIO=4&transport=websocket`,
+    { ca: cert },
+  );
+  t.after(() => client.terminate());
+  const connected = next(app.io, "connection");
+  let pings = 0;
+  client.on("message", (data) => {
+    if (data.toString() === "2" && ++pings <= 3) {
+      client.send("3");
+    }
+  });
+  client.on("open", () => client.send("40"));
+  const [socket] = await connected;
+  const [reason] = await next(socket, "disconnect");
+  assert.equal(reason, "ping timeout");
+  assert.equal(pings, 4);
+});

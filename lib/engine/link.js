@@ -26,6 +26,9 @@ class Link {
     this.deflate = deflate;
     /** The HTTP answer went ahead. */
     this.answered = false;
+    /** Bytes of a bridged stream that the core does not know to be written. */
+    this._unreported = 0;
+    this._draining = false;
     links.set(this.id, this);
     ref();
     socket.on("error", noop);
@@ -119,10 +122,31 @@ class Link {
 
   /** Writes bytes of the core to a bridged stream. */
   write(data) {
-    const { socket, handle, id } = this;
-    if (!socket.destroyed && socket.writable) {
-      socket.write(data, () => core.bridgeWritten(handle, id));
+    const { socket } = this;
+    if (socket.destroyed || !socket.writable) {
+      return;
     }
+    this._unreported += data.length;
+    if (!socket.write(data)) {
+      if (!this._draining) {
+        this._draining = true;
+        socket.once("drain", () => this._onDrain());
+      }
+    } else if (this._unreported >= REPORT_FROM && !this._draining) {
+      this._report();
+    }
+  }
+
+  _onDrain() {
+    this._draining = false;
+    this._report();
+  }
+
+  /** Tells the core what was written: it counts what is under way. */
+  _report() {
+    const bytes = this._unreported;
+    this._unreported = 0;
+    core.bridgeWritten(this.handle, this.id, bytes);
   }
 
   /** Ends a bridged stream; a peer that does not close is dropped. */
@@ -187,13 +211,20 @@ class Link {
   }
 }
 
-/** True for a plain TCP or unix socket with nothing left to write. */
-function canTakeOver(socket) {
+/** True for a plain TCP or unix socket. */
+function isPlain(socket) {
   return (
     process.platform !== "win32" &&
     socket instanceof net.Socket &&
     // What the core decrypts comes through a descriptor of its own.
-    (!socket.encrypted || socket[kDecrypted] === true) &&
+    (!socket.encrypted || socket[kDecrypted] === true)
+  );
+}
+
+/** True for a plain socket with nothing left to write. */
+function canTakeOver(socket) {
+  return (
+    isPlain(socket) &&
     socket._handle != null &&
     typeof socket._handle.fd === "number" &&
     socket._handle.fd >= 0 &&
@@ -246,7 +277,9 @@ function endDetached() {
 
 function noop() {}
 
+/** Bytes that are worth a report. */
+const REPORT_FROM = 16 * 1024;
 /** As long as the core waits for the peer's close frame. */
 const CLOSE_TIMEOUT = 30_000;
 
-module.exports = { Link };
+module.exports = { Link, isPlain };

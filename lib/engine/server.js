@@ -14,7 +14,7 @@ const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");
 const { accept, chooseSubprotocol, findFault, refusal } = require("./handshake");
 const { maxHandshakes } = require("./limits");
-const { Link } = require("./link");
+const { Link, isPlain } = require("./link");
 const { engineIo, ws } = require("./foreign");
 const { METHODS } = require("./policy");
 const { AcceptedPolling } = require("./accepted-polling");
@@ -352,6 +352,8 @@ class Server extends EventEmitter {
         supportsBinary,
         jsonp,
         this.opts.initialPacket ? [toMessage(this.opts.initialPacket)] : [],
+        // Its WebSocket will be decrypted here, too.
+        !isPlain(req.socket),
       );
       conn.attach(handle);
       transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));

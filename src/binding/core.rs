@@ -1,5 +1,6 @@
 //! `Core`: what JavaScript sees of the engine. One per environment and copy of the package.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
 use crate::session::{Identity, PortId};
 use crate::shard::{
-    Answer, Barrier, Broadcast, Command, Group, Link, Open, Pool, Post, Registry, RoomId,
+    Answer, Barrier, Broadcast, Command, Group, Inline, Link, Open, Pool, Post, Registry, RoomId,
     SessionRef, Start, Unwritten, Upgrade, next_link,
 };
 use crate::transport::{Packet, Polling};
@@ -34,6 +35,8 @@ pub struct Core {
     /// The listeners of this environment by number.
     #[cfg(target_os = "linux")]
     pub(super) acceptors: HashMap<u32, Arc<crate::server::Acceptor>>,
+    /// Runs the sessions whose bytes pass through JavaScript, once there is one.
+    inline: OnceCell<Option<Inline>>,
 }
 
 pub(super) struct Engine {
@@ -112,6 +115,7 @@ impl Core {
             namespaces: HashMap::new(),
             #[cfg(target_os = "linux")]
             acceptors: HashMap::new(),
+            inline: OnceCell::new(),
         })
     }
 
@@ -152,6 +156,10 @@ impl Core {
     /// Takes everything that waits: `[json, extras]`, in the format of `src/event.rs`.
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
+        if let Some(inline) = self.running_inline() {
+            self.port.hold();
+            inline.round();
+        }
         let (text, extras) = self.port.drain().into_parts();
         let mut result = env.create_array(2)?;
         result.set(0, env.create_string_from_std(text)?)?;
@@ -177,8 +185,12 @@ impl Core {
     }
 
     /// Starts a session on polling. `first` are the messages that follow the open packet in the
-    /// answer to the handshake.
+    /// answer to the handshake. A WebSocket of a session that `is_bridged` has no descriptor.
     #[napi(catch_unwind)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "JavaScript passes what it has, without an object"
+    )]
     pub fn open_polling(
         &self,
         engine: u32,
@@ -187,13 +199,14 @@ impl Core {
         supports_binary: bool,
         jsonp: Option<String>,
         first: Vec<Message<'_>>,
+        is_bridged: bool,
     ) -> Result<PollingHandshake> {
         let mut group = packets(&first)?;
         group.insert(0, Packet::text(PacketType::Open, &[open.as_bytes()]));
         let polling = Polling { pending: None, supports_binary, jsonp: jsonp.clone() };
         let body = polling.encode(&group, revision_of(revision));
         let start = Start::Polling { supports_binary, jsonp };
-        let handle = self.open(engine, String::new(), revision, start)?;
+        let handle = self.open(engine, String::new(), revision, start, is_bridged)?;
         Ok(match body {
             Body::Text { text, .. } => PollingHandshake { handle, text: Some(text), data: None },
             Body::Binary { data, .. } => {
@@ -212,13 +225,17 @@ impl Core {
         revision: u32,
         link: LinkOptions,
     ) -> Result<u32> {
-        self.open(engine, open, revision, Start::WebSocket(link.try_into()?))
+        let is_bridged = link.fd.is_none();
+        self.open(engine, open, revision, Start::WebSocket(link.try_into()?), is_bridged)
     }
 
     /// A WebSocket that asks to take over from polling.
     #[napi(catch_unwind)]
     pub fn probe(&self, handle: u32, link: LinkOptions) -> Result<()> {
         let session = SessionRef::from_handle(handle);
+        if link.fd.is_some() && self.inline_of(session).is_some() {
+            return Err(Error::from_reason("the session's bytes pass through JavaScript"));
+        }
         let link = link.try_into()?;
         let upgrade = Upgrade { key: session.key, port: self.port_id, handle, link };
         Pool::global().send(session.shard, Command::Probe(Box::new(upgrade)));
@@ -463,19 +480,20 @@ impl Core {
         self.send(handle, |key| Command::BridgeEnd { key, link });
     }
 
-    /// A bridged stream took what it was given.
+    /// A bridged stream took so many bytes of what it was given.
     #[napi(catch_unwind)]
-    pub fn bridge_written(&self, handle: u32, link: u32) {
-        self.send(handle, |key| Command::BridgeWritten { key, link });
+    pub fn bridge_written(&self, handle: u32, link: u32, bytes: u32) {
+        self.send(handle, |key| Command::BridgeWritten { key, link, bytes });
     }
 
-    /// What is counted, in JSON: of each I/O thread in order, and of this environment's queue.
+    /// What is counted, in JSON: of each shard, the I/O threads first, and of this environment's queue.
     #[napi(catch_unwind)]
     pub fn metrics(&self) -> String {
         let shards: Vec<_> =
             Pool::global().metrics().iter().map(|metrics| metrics.to_json()).collect();
         serde_json::json!({
             "shards": shards,
+            "threads": Pool::global().threads(),
             "queuedBytes": self.port.queued(),
             "drains": self.port.drains(),
             "waited": self.port.waited().as_secs_f64(),
@@ -498,6 +516,9 @@ impl Core {
             barriers.push(barrier.clone());
             Command::Flush(barrier)
         });
+        if let Some(inline) = self.running_inline() {
+            inline.round();
+        }
         let deadline = std::time::Instant::now() + Duration::from_millis(limit.into());
         for barrier in barriers {
             barrier.wait(deadline.saturating_duration_since(std::time::Instant::now()));
@@ -519,7 +540,25 @@ impl Core {
     fn unwritten(&self, handle: u32) -> Unwritten {
         let answer = Arc::new(Answer::default());
         self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
+        if let Some(inline) = self.inline_of(SessionRef::from_handle(handle)) {
+            inline.round();
+        }
         answer.wait(WAITING_LIMIT)
+    }
+
+    fn running_inline(&self) -> Option<&Inline> {
+        self.inline.get()?.as_ref()
+    }
+
+    /// The shard of this thread, if the session is there.
+    fn inline_of(&self, session: SessionRef) -> Option<&Inline> {
+        self.running_inline().filter(|inline| inline.index() == session.shard)
+    }
+
+    /// A slot for a session that this thread runs by itself.
+    fn reserve_inline(&self) -> Option<SessionRef> {
+        let lend = || Pool::global().lend(&self.port, self.port_id);
+        Pool::global().reserve_inline(self.inline.get_or_init(lend).as_ref()?)
     }
 
     fn engine(&self, id: u32) -> Result<&Engine> {
@@ -530,9 +569,20 @@ impl Core {
         self.namespaces.get(&id).ok_or_else(|| Error::from_reason("unknown namespace"))
     }
 
-    fn open(&self, engine: u32, open: String, revision: u32, start: Start) -> Result<u32> {
+    fn open(
+        &self,
+        engine: u32,
+        open: String,
+        revision: u32,
+        start: Start,
+        is_bridged: bool,
+    ) -> Result<u32> {
         let engine = self.engine(engine)?;
-        let session = Pool::global().reserve(engine.shards).map_err(no_thread)?;
+        let inline = if is_bridged { self.reserve_inline() } else { None };
+        let session = match inline {
+            Some(session) => session,
+            None => Pool::global().reserve(engine.shards).map_err(no_thread)?,
+        };
         let handle = session.handle();
         let identity = Identity {
             key: session.key,
@@ -596,6 +646,9 @@ impl Drop for Core {
             acceptor.close(true);
         }
         Pool::global().remove_port(self.port_id);
+        if let Some(inline) = self.inline.take().flatten() {
+            Pool::global().take_back(inline);
+        }
     }
 }
 

@@ -285,10 +285,10 @@ impl Session {
         }
     }
 
-    /// JavaScript wrote what a bridged stream was given.
-    pub fn on_bridge_written(&mut self, ctx: &mut Context, link: u32) {
+    /// JavaScript wrote so many bytes of what a bridged stream was given.
+    pub fn on_bridge_written(&mut self, ctx: &mut Context, link: u32, bytes: usize) {
         if let Some(WebSocket { stream: Stream::Bridge(flow), .. }) = self.link_mut(link) {
-            flow.written();
+            flow.written(bytes);
             self.mark_dirty(ctx);
         }
     }

@@ -78,8 +78,8 @@ pub enum Command {
     BridgeData { key: u32, link: u32, data: Vec<u8> },
     /// A bridged stream ended.
     BridgeEnd { key: u32, link: u32 },
-    /// A bridged stream took what it was given.
-    BridgeWritten { key: u32, link: u32 },
+    /// A bridged stream took so many bytes.
+    BridgeWritten { key: u32, link: u32, bytes: u32 },
     /// Drop the stream of a session, or one that lingers.
     Kill { key: u32, link: u32 },
     /// An HTTP request that the listener has read.
@@ -284,6 +284,8 @@ impl Answer {
 pub struct CommandQueue {
     waiting: Mutex<Waiting>,
     ready: Notify,
+    /// The environment that drains it, where that is no thread of ours.
+    owner: Mutex<Option<Arc<Port>>>,
 }
 
 #[derive(Debug, Default)]
@@ -291,6 +293,8 @@ struct Waiting {
     commands: Vec<Command>,
     /// The shard was woken since it last took the commands.
     woken: bool,
+    /// Nobody drains it.
+    is_closed: bool,
 }
 
 impl CommandQueue {
@@ -300,11 +304,14 @@ impl CommandQueue {
         let urgent = command.is_urgent();
         let wake = {
             let mut waiting = self.waiting.lock();
+            if waiting.is_closed {
+                return;
+            }
             waiting.commands.push(command);
             urgent && !std::mem::replace(&mut waiting.woken, true)
         };
         if wake {
-            self.ready.notify_one();
+            self.wake();
         }
     }
 
@@ -322,7 +329,26 @@ impl CommandQueue {
 
     /// Wakes the shard's loop without a command.
     pub fn wake(&self) {
-        self.ready.notify_one();
+        match &*self.owner.lock() {
+            Some(port) => port.wake(),
+            None => self.ready.notify_one(),
+        }
+    }
+
+    /// An environment drains it from now on.
+    pub fn open(&self, owner: Arc<Port>) {
+        *self.owner.lock() = Some(owner);
+        self.waiting.lock().is_closed = false;
+    }
+
+    /// Nobody drains it any more: what waits, and what comes, is dropped.
+    pub fn close(&self) {
+        *self.owner.lock() = None;
+        let mut waiting = self.waiting.lock();
+        waiting.is_closed = true;
+        let dropped = std::mem::take(&mut waiting.commands);
+        drop(waiting);
+        drop(dropped);
     }
 }
 

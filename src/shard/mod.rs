@@ -15,3 +15,4 @@ pub use command::{
 pub use pool::{Pool, SessionRef, next_link};
 pub use registry::{Known, Registration, Registry, Sid};
 pub use rooms::{MemberId, RoomId, RoomIndex};
+pub use worker::Inline;

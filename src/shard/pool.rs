@@ -6,19 +6,22 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use crate::config::MAX_SHARDS;
+use crate::config::{MAX_INLINE, MAX_SHARDS};
 use crate::event::Port;
 use crate::metrics::Metrics;
 use crate::session::PortId;
 
 use super::command::{Command, CommandQueue, Job};
-use super::worker;
+use super::worker::{self, Inline};
 
 /// All I/O threads of the process. Threads start when first used and stay; they hold nothing that
 /// keeps a process alive.
 #[derive(Debug)]
 pub struct Pool {
-    shards: [OnceLock<ShardRef>; MAX_SHARDS],
+    /// First those with a thread, then those without.
+    shards: [OnceLock<ShardRef>; MAX_SHARDS + MAX_INLINE],
+    /// Which of those without a thread nobody has.
+    spare: Mutex<Vec<usize>>,
     next: AtomicUsize,
     /// Whose turn it is to run something. Apart from `next`: in step, one thread would get all work
     /// of one kind.
@@ -27,7 +30,7 @@ pub struct Pool {
 }
 
 /// The other side of a shard: its queue, and which of its session slots are taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ShardRef {
     queue: Arc<CommandQueue>,
     slots: Arc<Mutex<Slots>>,
@@ -59,7 +62,7 @@ impl SessionRef {
 
     /// The session of that name.
     pub fn from_handle(handle: u32) -> Self {
-        Self { shard: (handle & (MAX_SHARDS as u32 - 1)) as usize, key: handle >> SHARD_BITS }
+        Self { shard: (handle & ((1 << SHARD_BITS) - 1)) as usize, key: handle >> SHARD_BITS }
     }
 }
 
@@ -72,7 +75,8 @@ impl Pool {
 
     fn new() -> Self {
         Self {
-            shards: [const { OnceLock::new() }; MAX_SHARDS],
+            shards: [const { OnceLock::new() }; MAX_SHARDS + MAX_INLINE],
+            spare: Mutex::new((MAX_SHARDS..MAX_SHARDS + MAX_INLINE).rev().collect()),
             next: AtomicUsize::new(0),
             next_run: AtomicUsize::new(0),
             ports: Mutex::new(Vec::new()),
@@ -132,12 +136,34 @@ impl Pool {
             Ok(found) => (wanted, found),
             Err(_) => (0, self.ensure(0)?),
         };
-        let mut slots = found.slots.lock();
-        let key = slots.free.pop().unwrap_or_else(|| {
-            slots.count += 1;
-            slots.count - 1
-        });
-        Ok(SessionRef { shard, key })
+        Ok(SessionRef { shard, key: found.take_slot() })
+    }
+
+    /// Takes a slot for a new session on an environment's own shard.
+    pub fn reserve_inline(&self, inline: &Inline) -> Option<SessionRef> {
+        let shard = inline.index();
+        Some(SessionRef { shard, key: self.shards.get(shard)?.get()?.take_slot() })
+    }
+
+    /// A shard for the thread of an environment. None when there are no more.
+    pub fn lend(&self, port: &Arc<Port>, id: PortId) -> Option<Inline> {
+        let index = self.spare.lock().pop()?;
+        let ShardRef { queue, slots, metrics } =
+            self.shards.get(index)?.get_or_init(ShardRef::default);
+        queue.open(port.clone());
+        queue.push(Command::AddPort(id, port.clone()));
+        Some(Inline::new(index, port, queue.clone(), slots.clone(), metrics.clone()))
+    }
+
+    /// Takes the shard of an environment back that is gone.
+    pub fn take_back(&self, inline: Inline) {
+        // Drops its sessions, if the environment was forgotten before.
+        inline.round();
+        let index = inline.index();
+        if let Some(shard) = self.shards.get(index).and_then(OnceLock::get) {
+            shard.queue.close();
+            self.spare.lock().push(index);
+        }
     }
 
     /// Gives a slot back after the shard was told to release the session.
@@ -190,7 +216,12 @@ impl Pool {
         }
     }
 
-    /// The counters of every shard that runs, in order.
+    /// How many threads of ours run.
+    pub fn threads(&self) -> usize {
+        self.shards.iter().take(MAX_SHARDS).filter(|shard| shard.get().is_some()).count()
+    }
+
+    /// The counters of every shard that runs, in order: those with a thread first.
     pub fn metrics(&self) -> Vec<Arc<Metrics>> {
         self.running().map(|shard| shard.metrics.clone()).collect()
     }
@@ -222,13 +253,23 @@ impl Pool {
     }
 }
 
+impl ShardRef {
+    fn take_slot(&self) -> u32 {
+        let mut slots = self.slots.lock();
+        slots.free.pop().unwrap_or_else(|| {
+            slots.count += 1;
+            slots.count - 1
+        })
+    }
+}
+
 /// A name for a stream, unique in the process.
 pub fn next_link() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-const SHARD_BITS: u32 = MAX_SHARDS.trailing_zeros();
+const SHARD_BITS: u32 = (MAX_SHARDS + MAX_INLINE).trailing_zeros();
 
 #[cfg(test)]
 mod tests {
@@ -242,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_handle_names_its_session() {
-        for (shard, key) in [(0, 0), (3, 1), (63, 33_000_000)] {
+        for (shard, key) in [(0, 0), (3, 1), (63, 16_000_000), (127, 16_000_000)] {
             let session = SessionRef { shard, key };
             assert_eq!(SessionRef::from_handle(session.handle()), session);
             assert!(session.handle() < 1 << 31, "small integers are fastest in JavaScript");
@@ -272,6 +313,11 @@ mod tests {
     /// Opens a session on polling, on the first shard.
     fn open(pool: &Pool, port: PortId) -> SessionRef {
         let session = pool.reserve(1).expect("a thread");
+        open_at(pool, port, session);
+        session
+    }
+
+    fn open_at(pool: &Pool, port: PortId, session: SessionRef) {
         let identity = Identity {
             key: session.key,
             handle: session.handle(),
@@ -282,7 +328,6 @@ mod tests {
         let start = Start::Polling { supports_binary: true, jsonp: None };
         let open = Open { identity, open: "{}".into(), start, accepted: None };
         pool.send(session.shard, Command::Open(Box::new(open)));
-        session
     }
 
     /// A pool with one environment and some sessions.
@@ -349,6 +394,37 @@ mod tests {
             let (_, extras) = port.drain().into_parts();
             assert!(matches!(&extras[..], [Extra::Text(text)] if text == "42[]"), "{extras:?}");
         }
+    }
+
+    #[test]
+    fn a_shard_that_is_lent_runs_where_it_was_lent_to_until_it_is_taken_back() {
+        let pool = Pool::new();
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = wakes.clone();
+        let port = Arc::new(Port::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }));
+        let id = pool.add_port(port.clone());
+        let inline = pool.lend(&port, id).expect("a shard");
+        let session = pool.reserve_inline(&inline).expect("a slot");
+        open_at(&pool, id, session);
+        assert_eq!(wakes.load(Ordering::Relaxed), 1, "woken once for all that waits");
+        port.hold();
+        inline.round();
+        poll(&pool, session, 7);
+        pool.send(session.shard, Command::Close { key: session.key, discard: true });
+        inline.round();
+        let (text, _) = port.drain().into_parts();
+        assert!(text.contains("10,7,200") && text.contains("forced close"), "{text}");
+        assert_eq!(wakes.load(Ordering::Relaxed), 1, "it was about to drain");
+        pool.remove_port(id);
+        pool.take_back(inline);
+        poll(&pool, session, 8);
+        assert!(port.drain().is_empty(), "nobody runs it");
+        let again = pool.add_port(port.clone());
+        let inline = pool.lend(&port, again).expect("a shard");
+        assert_eq!(inline.index(), session.shard);
+        assert_eq!(pool.reserve_inline(&inline).expect("a slot").key, session.key, "free again");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! A shard's thread: drains commands, runs timers, flushes what became dirty, hands events over;
 //! one task beside it for every stream that is read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 #[cfg(unix)]
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -26,7 +26,7 @@ use super::call::{Call, CallKind, Takeover};
 use super::command::{
     Barrier, Broadcast, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade,
 };
-use super::pool::Slots;
+use super::pool::{Pool, Slots};
 use super::registry::Registration;
 use super::rooms::{MemberId, RoomIndex};
 
@@ -49,10 +49,8 @@ pub fn spawn(
 }
 
 async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Metrics>) {
-    let context = Context::new(Instant::now(), metrics);
-    let state = Rc::new(RefCell::new(Shard::new(context, slots)));
-    let shard = Shared { state, queue: queue.clone() };
-    let mut intake = Intake { queue: queue.clone(), commands: Vec::new(), barriers: Vec::new() };
+    let shard = Shared::new(queue.clone(), slots, metrics);
+    let mut intake = Intake::new(queue.clone());
     loop {
         let next_timer = shard.state.borrow().ctx.next_timer();
         match next_timer {
@@ -61,25 +59,73 @@ async fn run(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Me
             }
             None => queue.ready().await,
         }
-        let mut state = shard.state.borrow_mut();
-        state.ctx.now = Instant::now();
-        state.ctx.metrics.rounds.add(1);
-        intake.take(&mut state);
-        state.guarded(Shard::run_timers);
-        state.guarded(|state| state.flush(&mut intake));
-        // Readers first: a session may have ended in the round it began in, and parting with a
-        // stream stops its reader.
-        for (key, link, source) in std::mem::take(&mut state.new_readers) {
-            shard.start_reader(&mut state, key, link, source);
+        shard.round(&mut intake);
+    }
+}
+
+/// A shard without a thread: an environment's own thread runs it, one round after the other. For
+/// sessions whose bytes pass through that thread anyway, so that they do not change threads twice.
+/// Streams of our own cannot be read here.
+pub struct Inline {
+    index: usize,
+    shard: Shared,
+    port: Weak<Port>,
+    intake: RefCell<Intake>,
+    /// When the environment is woken for timers.
+    alarm: Cell<Option<Instant>>,
+}
+
+impl Inline {
+    /// An empty shard.
+    pub(super) fn new(
+        index: usize,
+        port: &Arc<Port>,
+        queue: Arc<CommandQueue>,
+        slots: Arc<Mutex<Slots>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            index,
+            shard: Shared::new(queue.clone(), slots, metrics),
+            port: Arc::downgrade(port),
+            intake: RefCell::new(Intake::new(queue)),
+            alarm: Cell::new(None),
         }
-        for task in std::mem::take(&mut state.ctx.tasks) {
-            shard.start(&mut state, task);
+    }
+
+    /// Its place among the shards.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Does all that is to be done now.
+    pub fn round(&self) {
+        self.shard.round(&mut self.intake.borrow_mut());
+        self.set_alarm();
+    }
+
+    /// Has the environment woken when the next timer is due, by a thread that has a clock.
+    fn set_alarm(&self) {
+        let Some(at) = self.shard.state.borrow().ctx.next_timer() else { return };
+        if self.alarm.get().is_some_and(|alarm| alarm <= at && alarm > Instant::now()) {
+            return;
         }
-        state.ctx.flush_events();
-        state.ctx.hurry = false;
-        for barrier in intake.barriers.drain(..) {
-            barrier.reach();
-        }
+        self.alarm.set(Some(at));
+        let port = self.port.clone();
+        let ring = async move {
+            tokio::time::sleep_until(at).await;
+            if let Some(port) = port.upgrade() {
+                port.nudge();
+            }
+        };
+        // Without that thread there is no session either.
+        let _ = Pool::global().run(move || drop(tokio::task::spawn_local(ring)));
+    }
+}
+
+impl std::fmt::Debug for Inline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inline").field("index", &self.index).finish_non_exhaustive()
     }
 }
 
@@ -93,6 +139,10 @@ struct Intake {
 }
 
 impl Intake {
+    fn new(queue: Arc<CommandQueue>) -> Self {
+        Self { queue, commands: Vec::new(), barriers: Vec::new() }
+    }
+
     /// Handles all commands that wait. Broadcasts in a row that go to the same clients become one:
     /// each of them is looked for and visited once.
     fn take(&mut self, state: &mut Shard) {
@@ -275,8 +325,8 @@ impl Shard {
                     }
                 }
             }
-            Command::BridgeWritten { key, link } => {
-                self.with(key, |session, ctx| session.on_bridge_written(ctx, link));
+            Command::BridgeWritten { key, link, bytes } => {
+                self.with(key, |session, ctx| session.on_bridge_written(ctx, link, bytes as usize));
             }
             Command::Call(call) => self.call(*call),
             Command::Run(Job(work)) => {
@@ -588,6 +638,34 @@ fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String,
 }
 
 impl Shared {
+    fn new(queue: Arc<CommandQueue>, slots: Arc<Mutex<Slots>>, metrics: Arc<Metrics>) -> Self {
+        let context = Context::new(Instant::now(), metrics);
+        Self { state: Rc::new(RefCell::new(Shard::new(context, slots))), queue }
+    }
+
+    /// Handles what was asked for, and what is due, then writes and tells what has come of it.
+    fn round(&self, intake: &mut Intake) {
+        let mut state = self.state.borrow_mut();
+        state.ctx.now = Instant::now();
+        state.ctx.metrics.rounds.add(1);
+        intake.take(&mut state);
+        state.guarded(Shard::run_timers);
+        state.guarded(|state| state.flush(intake));
+        // Readers first: a session may have ended in the round it began in, and parting with a
+        // stream stops its reader.
+        for (key, link, source) in std::mem::take(&mut state.new_readers) {
+            self.start_reader(&mut state, key, link, source);
+        }
+        for task in std::mem::take(&mut state.ctx.tasks) {
+            self.start(&mut state, task);
+        }
+        state.ctx.flush_events();
+        state.ctx.hurry = false;
+        for barrier in intake.barriers.drain(..) {
+            barrier.reach();
+        }
+    }
+
     fn start(&self, state: &mut Shard, task: Task) {
         match task {
             #[cfg(unix)]

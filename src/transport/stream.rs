@@ -15,17 +15,21 @@ pub enum Stream {
     Bridge(BridgeFlow),
 }
 
-/// Flow control of a bridged stream: one write is under way at most, so what a slow peer does not
-/// take stays in our queue where it is counted.
+/// Flow control of a bridged stream: what JavaScript has not reported as written is bounded, so what a
+/// slow peer does not take stays in our queue where it is counted.
 #[derive(Debug, Default)]
 pub struct BridgeFlow {
-    in_flight: bool,
+    unwritten: usize,
 }
 
 impl BridgeFlow {
-    /// JavaScript reported the last write as done.
-    pub fn written(&mut self) {
-        self.in_flight = false;
+    /// JavaScript reports so many bytes as written.
+    pub fn written(&mut self, bytes: usize) {
+        self.unwritten = self.unwritten.saturating_sub(bytes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.unwritten >= BRIDGE_WINDOW
     }
 }
 
@@ -40,14 +44,12 @@ impl Stream {
             #[cfg(unix)]
             Self::Own(socket) => socket.flush(queue),
             Self::Bridge(flow) => {
-                if queue.is_empty() {
-                    return Ok(if flow.in_flight { Flush::Blocked } else { Flush::Drained });
+                if !queue.is_empty() && !flow.is_full() {
+                    let bytes = queue.take_all();
+                    flow.unwritten += bytes.len();
+                    bridge(bytes);
                 }
-                if !flow.in_flight {
-                    flow.in_flight = true;
-                    bridge(queue.take_all());
-                }
-                Ok(Flush::Blocked)
+                Ok(if flow.is_full() { Flush::Blocked } else { Flush::Drained })
             }
         }
     }
@@ -61,3 +63,7 @@ impl Stream {
         }
     }
 }
+
+/// Bytes that may be on their way through JavaScript. It reports them in larger steps than one write,
+/// but well before there are so many.
+const BRIDGE_WINDOW: usize = 64 * 1024;
