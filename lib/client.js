@@ -198,7 +198,14 @@ class Client {
   ondata(data) {
     const isNew = this[kDecoder] === undefined;
     try {
-      decoderOf(this).add(data);
+      const connect =
+        this[kDecoder] === undefined && isPristine(this) ? native.readConnect(data) : undefined;
+      if (connect === undefined) {
+        decoderOf(this).add(data);
+      } else {
+        debugParser("decoded %s as %j", data, connect);
+        this.ondecoded(connect);
+      }
     } catch (err) {
       debug("invalid packet format: %s", err.message);
       handlerOf(this, "onerror").call(this, err);

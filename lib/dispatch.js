@@ -191,8 +191,7 @@ function deliverChunk(batch) {
     }
     if (kind === ACCEPTED) {
       // What follows is for the connection that this one makes known, and comes in another chunk.
-      accept(batch);
-      return true;
+      return accept(batch);
     }
     busy = handle(takeRecord(batch), conn) || busy;
   }
@@ -318,10 +317,12 @@ function handle({ kind, fields, extra }, conn) {
   return true;
 }
 
-/** Makes the connection of an ACCEPTED record known. */
+/** Makes the connection of an ACCEPTED record known. True when application code may have run. */
 function accept(batch) {
-  const { fields } = takeRecord(batch);
-  acceptors.get(fields[4])?.onAccepted(batch.session, fields);
+  const { records, at, session } = batch;
+  batch.at += 1 + FIELDS[ACCEPTED];
+  const acceptor = acceptors.get(records[at + 5]);
+  return acceptor?.onAccepted(session, records.slice(at + 1, batch.at)) ?? false;
 }
 
 function respond([id, status, bodyKind, code], body) {

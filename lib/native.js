@@ -10,8 +10,9 @@ const { Encoder, Decoder, PacketType } = require("socket.io-parser");
 const { Socket: Connection, toMessage } = require("./engine/socket");
 const { core, sendEvent, touchTick } = require("./dispatch");
 
-const { EVENT, ACK } = PacketType;
+const { CONNECT, EVENT, ACK } = PacketType;
 const pristineEncode = Encoder.prototype.encode;
+const pristineAdd = Decoder.prototype.add;
 
 /** Numbers of rooms and namespaces in the core. A number is reused once its room is gone. */
 const freeNumbers = [];
@@ -52,6 +53,28 @@ function countConnected(adapter) {
 /** How many connected sockets of an adapter the core knows. */
 function connectedCount(adapter) {
   return adapter[kConnected];
+}
+
+/**
+ * Reads what the default decoder would: a CONNECT to the main namespace, with which most connections
+ * have said all that needs a decoder.
+ * @returns {object|undefined} nothing if the decoder has to see it
+ */
+function readConnect(data) {
+  if (Decoder.prototype.add !== pristineAdd) {
+    return undefined;
+  }
+  if (data === "0") {
+    return { type: CONNECT, nsp: "/" };
+  }
+  if (typeof data !== "string" || !data.startsWith("0{")) {
+    return undefined;
+  }
+  try {
+    return { type: CONNECT, nsp: "/", data: JSON.parse(data.slice(1)) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Counts a connected socket. The core knows a namespace while it has any. */
@@ -323,6 +346,7 @@ module.exports = {
   joinRoom,
   leaveNamespace,
   leaveRoom,
+  readConnect,
   reconstruct,
   returnToNamespace,
   sendPacket,

@@ -248,10 +248,14 @@ class Server extends StrictEventEmitter {
    */
   bind(engine) {
     this.engine = engine;
+    const onConnection = this.onconnection.bind(this);
     if (engine instanceof Engine) {
       enginesOf(this).add(engine);
+      if (this.onconnection === pristineOnConnection) {
+        engine.ownListener = onConnection;
+      }
     }
-    this.engine.on("connection", this.onconnection.bind(this));
+    this.engine.on("connection", onConnection);
     return this;
   }
 
@@ -443,6 +447,9 @@ for (const [name, method] of Object.entries(EventEmitter.prototype)) {
     };
   }
 }
+
+/** Runs no code of the application. */
+const pristineOnConnection = Server.prototype.onconnection;
 
 module.exports = { Server };
 

@@ -143,10 +143,15 @@ class Acceptor {
 
   // What the core reports. Called by the dispatcher only.
 
-  /** A connection of the engine is open. */
-  onAccepted(handle, [engineNumber, sid, isWebSocket, linkId, id, ...fields]) {
-    this._hear(id);
-    const route = this.routes.find(({ engine }) => engine._engine === engineNumber);
+  /**
+   * A connection of the engine is open. True when application code may have run.
+   * @param {number} handle
+   * @param {any[]} record the fields of an ACCEPTED record
+   */
+  onAccepted(handle, record) {
+    this._hear(record[4]);
+    const fields = record.slice(5);
+    const route = this.routes.find(({ engine }) => engine._engine === record[0]);
     const { httpServer } = this;
     const isFull =
       httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
@@ -157,14 +162,17 @@ class Acceptor {
       if (isFull) {
         httpServer.emit("drop", dropped(fields));
       }
-      return;
+      return true;
     }
+    const { engine } = route;
+    const [, sid, isWebSocket, linkId] = record;
+    const isHeard = engine.isHeard();
     if (isWebSocket) {
-      const link = new AcceptedLink(linkId, this, route.engine, fields);
-      route.engine.acceptWebSocket(handle, sid, link);
+      engine.acceptWebSocket(handle, sid, new AcceptedLink(linkId, this, engine, fields));
     } else {
-      route.engine.acceptPolling(handle, sid, new Origin(this, route.engine, fields));
+      engine.acceptPolling(handle, sid, new Origin(this, engine, fields));
     }
+    return isHeard;
   }
 
   /** A WebSocket probes a connection. */

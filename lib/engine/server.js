@@ -44,6 +44,8 @@ class Server extends EventEmitter {
     this.writeWatchers = 0;
     /** Who has accepted the connection of an upgrade request that nobody else has seen. */
     this.unseen = new WeakMap();
+    /** The listener for connections by which the Socket.IO server takes them. */
+    this.ownListener = undefined;
     this._pending = new Pending();
     this._ws = undefined;
     this._wsReplaced = false;
@@ -602,6 +604,12 @@ class Server extends EventEmitter {
     this.clientsCount++;
     conn.on("close", unregister);
     this.emit("connection", conn);
+  }
+
+  /** True when application code hears of new connections, not the Socket.IO server alone. */
+  isHeard() {
+    // One listener is kept as it is.
+    return this._events.connection !== this.ownListener;
   }
 
   /**

@@ -1,15 +1,17 @@
 //! One listening socket: accepts on an I/O thread, and keeps what all its connections share.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with, listen, sockopt::set_tcp_nodelay};
+use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname, listen};
 use rustls::ServerConfig;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
@@ -38,6 +40,8 @@ pub struct Acceptor {
     policy: Mutex<Arc<Policy>>,
     tls: Mutex<Option<Arc<ServerConfig>>>,
     is_proxied: bool,
+    /// Where it listens, if that is one address: all its connections have it.
+    address: OnceLock<SocketAddrAny>,
     passed: Queue,
     pending: AtomicUsize,
     shaking: AtomicUsize,
@@ -116,6 +120,7 @@ impl Acceptor {
             policy: Mutex::new(Arc::new(Policy::default())),
             tls: Mutex::new(None),
             is_proxied,
+            address: OnceLock::new(),
             passed: Queue::default(),
             pending: AtomicUsize::new(0),
             shaking: AtomicUsize::new(0),
@@ -138,6 +143,11 @@ impl Acceptor {
         if let Some(backlog) = backlog {
             // The queue that there is does as well.
             let _ = listen(&listener, backlog);
+        }
+        if let Ok(address) = getsockname(&listener)
+            && SocketAddr::try_from(address.clone()).is_ok_and(|own| !own.ip().is_unspecified())
+        {
+            let _ = self.address.set(address);
         }
         let acceptor = self.clone();
         let alive = Alive::new(self);
@@ -169,6 +179,11 @@ impl Acceptor {
     /// True when each connection begins with a header of the PROXY protocol.
     pub fn is_proxied(&self) -> bool {
         self.is_proxied
+    }
+
+    /// Our own address on one of its connections.
+    pub fn local_address(&self, fd: &OwnedFd) -> Option<SocketAddrAny> {
+        self.address.get().cloned().or_else(|| getsockname(fd).ok())
     }
 
     /// Stops accepting; connections end what they have begun, or at once when `now`.

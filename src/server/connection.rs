@@ -1,12 +1,12 @@
-//! One accepted connection: looks at its first request without taking it, serves requests of
-//! Engine.IO one after the other, and passes the connection on when one comes that is not.
+//! One accepted connection: reads its first request, serves requests of Engine.IO one after the
+//! other, and passes the connection on when one comes that is not.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::SocketAddrAny;
+use rustix::net::{RecvFlags, SocketAddrAny};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -21,7 +21,7 @@ use super::policy::Policy;
 use super::proxy_protocol::{self, Header};
 use super::relay;
 use super::request::{Kind, Look, MAX_HEAD, Request, look};
-use super::stream::{Read, peek, take};
+use super::stream::{Read, peek, receive, take};
 use super::wire::{Parts, Wire};
 
 /// Takes a connection that was just accepted. Most bring their first request along.
@@ -37,20 +37,24 @@ pub fn admit(
     }
     let policy = acceptor.policy();
     let mut scratch = local.scratch.borrow_mut();
-    let seen = match peek(&fd, &mut scratch) {
-        Read::Bytes(count) => look(scratch.get(..count).unwrap_or_default(), &policy),
-        Read::Nothing => Look::More,
+    if policy.routes.is_empty() {
+        // Somebody else has a part in all that comes.
+        return relay::pass(acceptor, None, Parts { fd, tls: None }, Vec::new());
+    }
+    let bytes = match receive(&fd, &mut scratch, RecvFlags::empty()) {
+        Read::Bytes(count) => scratch.get(..count).unwrap_or_default(),
+        Read::Nothing => &[],
         Read::End => return,
     };
-    match seen {
-        Look::Foreign => relay::pass(acceptor, None, Parts { fd, tls: None }, Vec::new()),
+    match look(bytes, &policy) {
+        Look::Foreign => {
+            relay::pass(acceptor, None, Parts { fd, tls: None }, bytes.to_vec());
+        }
         Look::Ours(request) if matches!(request.kind, Kind::OpenWebSocket { .. }) => {
-            let Some(head) = scratch.get_mut(..request.len) else { return };
-            if take(&fd, head) {
-                let origin = Origin { acceptor, peer: peer.as_ref(), head };
-                let parts = Parts { fd, tls: None };
-                handshake::open_web_socket(&origin, local, &policy, &request, parts);
-            }
+            let Some((head, rest)) = bytes.split_at_checked(request.len) else { return };
+            let origin = Origin { acceptor, peer: peer.as_ref(), head };
+            let parts = Parts { fd, tls: None };
+            handshake::open_web_socket(&origin, local, &policy, &request, parts, rest.to_vec());
         }
         Look::More | Look::Ours(_) => {
             let Ok(fd) = watch_fd(fd) else { return };
@@ -59,7 +63,7 @@ pub fn admit(
                 local: local.clone(),
                 wire: Wire { fd, tls: None },
                 peer,
-                buffer: Vec::new(),
+                buffer: bytes.to_vec(),
                 _alive: Alive::new(acceptor),
             };
             tokio::task::spawn_local(connection.run());
@@ -131,12 +135,10 @@ impl Connection {
             next = self.begin() => next,
             // Only what has begun is ended.
             () = closed(&mut phase, Phase::Draining) => {
-                let policy = self.acceptor.policy();
-                match (self.has_preface(), self.buffer.is_empty()) {
-                    (false, _) => self.look_at_first(&policy).unwrap_or(Next::End),
-                    (true, true) => Next::End,
-                    (true, false) => Next::Foreign,
+                if !self.has_preface() {
+                    self.read_at_once();
                 }
+                if self.buffer.is_empty() { Next::End } else { Next::Foreign }
             }
         };
         loop {
@@ -233,50 +235,45 @@ impl Connection {
         }
     }
 
-    /// Looks at the first bytes until they tell what is asked for. The head of a request that is
-    /// ours is taken; of all else nothing is.
+    /// Reads the first request of a connection that begins with it.
     async fn first(&mut self) -> Next {
         let deadline = Instant::now() + self.acceptor.limits.first_bytes;
         loop {
-            let ended = match timeout_at(deadline, self.wire.fd.readable()).await {
-                Ok(Ok(mut ready)) => {
-                    let ended = ready.ready().is_read_closed();
-                    // Cleared before looking: what comes from now on is news again. The end is
-                    // never cleared, so it must not be waited for once more.
-                    ready.clear_ready();
-                    ended
-                }
-                Ok(Err(_)) => return Next::End,
-                // Node has its own ideas of how long a connection may stay silent.
-                Err(_) => return Next::Foreign,
-            };
-            let policy = self.acceptor.policy();
-            match self.look_at_first(&policy) {
-                Some(next) => return next,
-                None if ended => return Next::Foreign,
-                None => {}
+            if let Some(next) = self.buffered() {
+                return next;
+            }
+            match timeout_at(deadline, self.wire.read_more(&mut self.buffer)).await {
+                Ok(Read::Bytes(_)) => {}
+                Ok(_) if self.buffer.is_empty() => return Next::End,
+                // Node has its own ideas of what to say to half a request, and of how long a
+                // connection may stay silent.
+                Ok(_) | Err(_) => return Next::Foreign,
             }
         }
     }
 
-    /// Nothing while more has to come.
-    fn look_at_first(&mut self, policy: &Arc<Policy>) -> Option<Next> {
+    /// Reads what has come, if anything has.
+    fn read_at_once(&mut self) {
         let mut scratch = self.local.scratch.borrow_mut();
-        let count = match peek(self.wire.fd.get_ref(), &mut scratch) {
-            Read::Bytes(count) => count,
-            Read::Nothing => return None,
-            Read::End => return Some(Next::End),
-        };
-        match look(scratch.get(..count).unwrap_or_default(), policy) {
+        let read = receive(self.wire.fd.get_ref(), &mut scratch, RecvFlags::empty());
+        if let Read::Bytes(count) = read {
+            self.buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// What the bytes that were read ask for. Nothing while more have to come.
+    fn buffered(&mut self) -> Option<Next> {
+        if self.buffer.is_empty() {
+            return None;
+        }
+        let policy = self.acceptor.policy();
+        match look(&self.buffer, &policy) {
             Look::More => None,
             Look::Foreign => Some(Next::Foreign),
             Look::Ours(request) => {
-                let mut head = vec![0; request.len];
-                if take(self.wire.fd.get_ref(), &mut head) {
-                    Some(Next::Request(policy.clone(), request, head))
-                } else {
-                    Some(Next::End)
-                }
+                let rest = self.buffer.split_off(request.len.min(self.buffer.len()));
+                let head = std::mem::replace(&mut self.buffer, rest);
+                Some(Next::Request(policy, request, head))
             }
         }
     }
@@ -287,20 +284,11 @@ impl Connection {
         let mut deadline = Instant::now() + idle;
         let mut begun = false;
         loop {
-            let policy = self.acceptor.policy();
-            match (self.buffer.is_empty(), look(&self.buffer, &policy)) {
-                (true, _) => {}
-                (_, Look::Foreign) => return Next::Foreign,
-                (_, Look::Ours(request)) => {
-                    let rest = self.buffer.split_off(request.len.min(self.buffer.len()));
-                    let head = std::mem::replace(&mut self.buffer, rest);
-                    return Next::Request(policy, request, head);
-                }
-                (_, Look::More) => {
-                    if !std::mem::replace(&mut begun, true) {
-                        deadline = Instant::now() + self.acceptor.limits.first_bytes;
-                    }
-                }
+            if let Some(next) = self.buffered() {
+                return next;
+            }
+            if !self.buffer.is_empty() && !std::mem::replace(&mut begun, true) {
+                deadline = Instant::now() + self.acceptor.limits.first_bytes;
             }
             match timeout_at(deadline, self.wire.read_more(&mut self.buffer)).await {
                 Ok(Read::Bytes(_)) => {}

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustix::net::{SocketAddrAny, getsockname};
+use rustix::net::SocketAddrAny;
 use tokio::sync::oneshot;
 
 use crate::proto::engine::Revision;
@@ -33,13 +33,15 @@ pub struct Origin<'a> {
     pub head: &'a [u8],
 }
 
-/// Opens a connection over WebSocket.
+/// Opens a connection over WebSocket. `rest` was read behind the head: clients wait for the answer
+/// before they send, so there hardly ever is any.
 pub fn open_web_socket(
     origin: &Origin<'_>,
     local: &Rc<Local>,
     policy: &Policy,
     request: &Request,
     mut parts: Parts,
+    rest: Vec<u8>,
 ) {
     let Some(route) = policy.routes.get(request.route) else { return };
     let Kind::OpenWebSocket { key } = &request.kind else { return };
@@ -55,7 +57,7 @@ pub fn open_web_socket(
         id: link,
         fd: Some(fd),
         tls,
-        head: Vec::new(),
+        head: rest,
         response: response::switching(route, request, key),
         agreement: None,
         base64: false,
@@ -89,14 +91,9 @@ pub fn open_polling(
 pub async fn switch(connection: Connection, policy: &Policy, request: &Request, head: Vec<u8>) {
     match &request.kind {
         Kind::OpenWebSocket { .. } => {
-            // What was read behind the head belongs to the WebSocket; clients wait for the answer
-            // before they send, so there hardly ever is any.
-            if !connection.buffer.is_empty() {
-                return pass(connection, head);
-            }
-            let Connection { acceptor, local, wire, peer, .. } = connection;
+            let Connection { acceptor, local, wire, peer, buffer, .. } = connection;
             let origin = Origin { acceptor: &acceptor, peer: peer.as_ref(), head: &head };
-            open_web_socket(&origin, &local, policy, request, wire.into_parts());
+            open_web_socket(&origin, &local, policy, request, wire.into_parts(), buffer);
         }
         Kind::Upgrade { sid, key } => {
             let Some(route) = policy.routes.get(request.route) else { return };
@@ -209,7 +206,7 @@ impl Origin<'_> {
         out.push(',');
         write_address(out, self.peer);
         out.push(',');
-        write_address(out, getsockname(fd).ok().as_ref());
+        write_address(out, self.acceptor.local_address(fd).as_ref());
         out.push(',');
         write_latin1(out, self.head);
     }
