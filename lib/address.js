@@ -3,6 +3,7 @@
 // Where `io.listen({ port, … })` listens: the object is checked, and what Node itself cannot
 // do on the version at hand is prepared by the core.
 
+const cluster = require("cluster");
 const { core } = require("./dispatch");
 const { kBacklog } = require("./engine/acceptor");
 
@@ -58,7 +59,12 @@ function listenAt(httpServer, address) {
     });
     return;
   }
-  httpServer.listen({ fd, backlog });
+  if (cluster.isWorker) {
+    // A descriptor given to listen() would be looked for in the primary process.
+    httpServer._listen2(null, null, null, backlog, fd);
+  } else {
+    httpServer.listen({ fd, backlog });
+  }
 }
 
 function check(address) {

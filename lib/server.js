@@ -42,6 +42,7 @@ class Server extends StrictEventEmitter {
     // Clients that the core does not reach, or not alone. Broadcasts go the native way only without.
     Object.defineProperty(this, "_longWays", { value: 0, writable: true });
     Object.defineProperty(this, "_engines", { value: new Set() });
+    Object.defineProperty(this, "_secureServers", { value: new Set() });
     /** The namespaces by name. */
     this._nsps = new Map();
     /** The parent namespaces by the function that accepts names for them. */
@@ -176,6 +177,9 @@ class Server extends StrictEventEmitter {
         listenAt(httpServer, srv);
       } else {
         httpServer.listen(port);
+      }
+      if (opts.tls !== undefined) {
+        secureServersOf(this).add(httpServer);
       }
       srv = httpServer;
     }
@@ -337,15 +341,22 @@ class Server extends StrictEventEmitter {
   }
 
   /**
-   * Replaces the certificate, and what else of the option `tls` is given, for connections to come.
+   * Replaces the certificate, and what else of the option `tls` is given, for connections to come: of
+   * all ports that were opened with it, and of an https server that is attached to last.
    * @param {object} options
    * @returns {this}
    */
   setSecureContext(options) {
-    if (typeof this.httpServer?.setSecureContext !== "function") {
+    const servers = new Set(secureServersOf(this));
+    if (typeof this.httpServer?.setSecureContext === "function") {
+      servers.add(this.httpServer);
+    }
+    if (servers.size === 0) {
       throw new TypeError("setSecureContext() is for a server over TLS: io.listen(port, { tls })");
     }
-    this.httpServer.setSecureContext(options);
+    for (const server of servers) {
+      server.setSecureContext(options);
+    }
     return this;
   }
 
@@ -492,6 +503,11 @@ function createHttpServer({ tls, acceptor }) {
 function answerNotFound(req, res) {
   res.writeHead(404);
   res.end();
+}
+
+/** The http servers of ports that a server has opened with the option `tls`. */
+function secureServersOf(/** @type {any} */ server) {
+  return server._secureServers;
 }
 
 /** The native engines of a server. */

@@ -266,8 +266,8 @@ export declare class Server<
 
   /**
    * Replaces the certificate, and what else of the option `tls` is given, for connections to come;
-   * those that are open stay. With several ports, that of the one opened last. A method of ferrio's own,
-   * for servers over TLS.
+   * those that are open stay. With several ports, of all that were opened with that option. A method of
+   * ferrio's own, for servers over TLS.
    *
    * @param options - as the option `tls`; what is left out stays as it was
    */

@@ -4,16 +4,19 @@
 // all others do, with nothing lost. An option of ferrio's own.
 
 const assert = require("node:assert/strict");
+const cluster = require("node:cluster");
 const { once } = require("node:events");
 const http = require("node:http");
 const https = require("node:https");
 const net = require("node:net");
+const path = require("node:path");
 const nodeTest = require("node:test");
 const express = require("express");
+const { io: connectTo } = require("socket.io-client");
 const { WebSocket, WebSocketServer } = require("ws");
 const { isReference, target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
-const { App, closeAtEnd, listen, serve } = require("../support/app");
+const { App, closeAtEnd, connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { selfSigned } = require("../support/certificate");
 const { next, until } = require("../support/events");
@@ -51,6 +54,15 @@ async function connectRaw(t, port) {
     return taken;
   };
   return { socket, read };
+}
+
+/** A port that nobody had a moment ago. */
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 function declare() {
@@ -354,5 +366,51 @@ function declare() {
     assert.equal(warning.code, "FERRIO_ACCEPTOR");
     assert.match(warning.message, /Node ends the TLS of this server: it has "ciphers"/);
     assert.notEqual(app.httpServer._handle.constructor.name, "Listening");
+  });
+
+  /** A worker of node:cluster, once it listens: its port, and the warnings until then. */
+  async function fork(t, options) {
+    cluster.setupPrimary({ exec: path.join(__dirname, "../support/fixtures/worker.js"), args: [] });
+    const worker = cluster.fork({ FERRIO_ACCEPTOR: "", WORKER_OPTIONS: JSON.stringify(options) });
+    atEnd(t, () => worker.process.kill("SIGKILL"));
+    const warnings = [];
+    let port;
+    worker.on("message", (message) => {
+      if (typeof message === "number") port = message;
+      else warnings.push(message);
+    });
+    await until(() => port !== undefined, "the worker listens");
+    return { worker, port, warnings };
+  }
+
+  test("in a cluster whose primary process listens, Node accepts and says so", async (t) => {
+    const { port, warnings } = await fork(t, NATIVE);
+    const client = connectTo(`http://127.0.0.1:${port}`, { reconnection: false });
+    atEnd(t, () => client.disconnect());
+    await connected(client);
+    const [, name] = await client.emitWithAck("who");
+    assert.equal(name, "Socket");
+    await until(() => warnings.length > 0, "a warning has come");
+    assert.equal(warnings[0].code, "FERRIO_ACCEPTOR");
+    assert.match(warnings[0].message, /the cluster's primary process listens for this worker/);
+  });
+
+  test("workers that share a port by reusePort have a native listener each", async (t) => {
+    const first = await fork(t, { reusePort: await freePort() });
+    const second = await fork(t, { reusePort: first.port });
+    const asked = new Set();
+    while (asked.size < 2) {
+      const client = connectTo(`http://127.0.0.1:${second.port}`, {
+        forceNew: true,
+        reconnection: false,
+        transports: ["websocket"],
+      });
+      atEnd(t, () => client.disconnect());
+      await connected(client);
+      const [worker, name] = await client.emitWithAck("who");
+      assert.equal(name, "AcceptedSocket");
+      asked.add(worker);
+    }
+    assert.deepEqual([first.warnings, second.warnings], [[], []]);
   });
 }

@@ -280,6 +280,25 @@ function declare() {
     await settle(client, socket);
   });
 
+  test("a certificate is replaced on all ports that were opened with TLS", async (t) => {
+    const app = await serveSecure(t);
+    const ports = [app.port];
+    // What is opened last has no certificate.
+    for (const more of [{ tls: { key, cert } }, {}]) {
+      const { httpServer } = app.io;
+      atEnd(t, () => httpServer.close());
+      app.io.listen({ port: 0, host: "127.0.0.1" }, more);
+      await next(app.io.httpServer, "listening");
+      ports.push(app.io.httpServer.address().port);
+    }
+    const renewed = selfSigned();
+    app.io.setSecureContext(renewed);
+    for (const port of ports.slice(0, 2)) {
+      await connectSecure(t, { port }, { ca: renewed.cert });
+      await assert.rejects(connectSecure(t, { port }));
+    }
+  });
+
   test("clients that speak something else, or nothing, do no harm", async (t) => {
     const app = await serveSecure(t, { handshakeTimeout: 300 });
     for (const bytes of [

@@ -375,11 +375,11 @@ function obstacleOf(httpServer, handle, isAsked) {
   if (!(httpServer instanceof http.Server) && !isSecure) {
     return "the server is neither one of node:http nor of node:https";
   }
-  if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
-    return "the server listens on neither a TCP port nor a unix socket of its own";
-  }
   if (Object.hasOwn(handle, "close") || !(handle.fd >= 0)) {
     return "the cluster's primary process listens for this worker";
+  }
+  if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
+    return "the server listens on neither a TCP port nor a unix socket of its own";
   }
   if (isSecure && httpServer[kTls] === undefined) {
     // Its sockets are not those of node:tls then: nobody gets that unasked.

@@ -349,9 +349,9 @@ mod tests {
 
     fn poll(pool: &Pool, session: SessionRef, request: u32) {
         let (key, handle) = (session.key, session.handle());
-        pool.send(0, Command::Poll { key, port: 0, handle, request });
+        pool.send(session.shard, Command::Poll { key, port: 0, handle, request });
         let packets = smallvec::smallvec![Packet::text(PacketType::Message, &[b"2[]"])];
-        pool.send(0, Command::Send { key, tick: 1, volatile: false, packets });
+        pool.send(session.shard, Command::Send { key, tick: 1, volatile: false, packets });
     }
 
     #[test]
