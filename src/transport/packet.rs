@@ -144,7 +144,7 @@ pub struct Parcel<'a> {
     packets: &'a [Packet],
     emits: u64,
     /// All frames in one buffer, made for the first recipient that takes them as they are.
-    frames: OnceCell<Option<Bytes>>,
+    frames: OnceCell<Bytes>,
 }
 
 impl<'a> Parcel<'a> {
@@ -165,14 +165,14 @@ impl<'a> Parcel<'a> {
 
     /// The frames of several emits in one buffer: each recipient's queue holds one buffer then, and
     /// the kernel takes one. Absent where there is nothing to join.
-    pub fn frames(&self) -> Option<Bytes> {
+    pub fn frames(&self) -> Option<&Bytes> {
         let join = || {
             let len = self.packets.iter().map(Packet::len).sum();
             let mut frames = Vec::with_capacity(len);
             self.packets.iter().for_each(|packet| frames.extend_from_slice(&packet.frame));
             frames.into()
         };
-        self.frames.get_or_init(|| (self.emits > 1).then(join)).clone()
+        (self.emits > 1).then(|| self.frames.get_or_init(join))
     }
 }
 

@@ -50,13 +50,15 @@ impl WebSocket {
 
     /// Queues packets that travel together.
     pub fn put_all(&mut self, codec: &mut Codec, parcel: &Parcel<'_>, revision: Revision) {
-        let is_plain = self.deflate.is_none() && !self.base64 && revision == Revision::V4;
-        match parcel.frames().filter(|_| is_plain) {
-            Some(frames) => self.out.push(frames),
-            None => {
-                for packet in parcel.packets() {
-                    self.put(codec, packet.clone(), revision);
-                }
+        if self.deflate.is_some() || self.base64 || revision != Revision::V4 {
+            for packet in parcel.packets() {
+                self.put(codec, packet.clone(), revision);
+            }
+        } else if let Some(frames) = parcel.frames() {
+            self.out.push(frames.clone());
+        } else {
+            for packet in parcel.packets() {
+                self.out.push(packet.clone().into_frame());
             }
         }
     }
