@@ -204,7 +204,7 @@ class Client {
         decoderOf(this).add(data);
       } else {
         debugParser("decoded %s as %j", data, connect);
-        this.ondecoded(connect);
+        handlerOf(this, "ondecoded").call(this, connect);
       }
     } catch (err) {
       debug("invalid packet format: %s", err.message);
