@@ -59,9 +59,9 @@ function listenAt(httpServer, address) {
     });
     return;
   }
-  if (cluster.isWorker) {
+  if (/** @type {any} */ (cluster).isWorker) {
     // A descriptor given to listen() would be looked for in the primary process.
-    httpServer._listen2(null, null, null, backlog, fd);
+    /** @type {any} */ (httpServer)._listen2(null, null, null, backlog, fd);
   } else {
     httpServer.listen({ fd, backlog });
   }

@@ -609,7 +609,7 @@ class Server extends EventEmitter {
   /** True when application code hears of new connections, not the Socket.IO server alone. */
   isHeard() {
     // One listener is kept as it is.
-    return this._events.connection !== this.ownListener;
+    return /** @type {any} */ (this)._events.connection !== this.ownListener;
   }
 
   /**
