@@ -151,6 +151,8 @@ struct Seen {
 
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
 const HANDLE: u32 = 5;
+/// Bytes that JavaScript reports as written, at most as many as it was given.
+const BRIDGE_REPORT: usize = 16 * 1024;
 
 fn web_socket(input: &Input<'_>, link: u32) -> WebSocket {
     let agreement = input.deflate.then(|| Agreement {
@@ -224,7 +226,7 @@ impl Bench {
             }
             Step::Written(latest) => {
                 let link = self.link(*latest);
-                self.session.on_bridge_written(&mut self.ctx, link);
+                self.session.on_bridge_written(&mut self.ctx, link, BRIDGE_REPORT);
             }
             Step::Probe => {
                 self.links += 1;
@@ -265,9 +267,10 @@ impl Bench {
                 // JSON has no separator of revision 4 in it: it is written as an escape.
                 let text = text.replace('\x1e', "");
                 let packet = Packet::text(PacketType::Message, &[text.as_bytes()]);
-                let mut packets = vec![if *compress { packet } else { packet.uncompressed() }];
-                packets.extend(attachment.map(Packet::binary));
-                self.session.send(&mut self.ctx, &packets, *volatile, (*tick).into());
+                let packet = if *compress { packet } else { packet.uncompressed() };
+                let attachment = attachment.map(Packet::binary);
+                let packets = std::iter::once(packet).chain(attachment).collect();
+                self.session.send(&mut self.ctx, packets, *volatile, (*tick).into());
             }
             Step::Close(discard) => self.session.close(&mut self.ctx, *discard),
             Step::CloseTimeout(ms) => {
