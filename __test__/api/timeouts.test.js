@@ -11,7 +11,8 @@ const { collect, next, settle } = require("../support/events");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 eachTransport("a client that joins no namespace is closed", async (t, transport) => {
-  const app = await serve(t, { transport, options: { connectTimeout: 30 } });
+  // Long enough for an upgrade: a client whose probe is cut off while it pauses polling hears nothing.
+  const app = await serve(t, { transport, options: { connectTimeout: 600 } });
   app.io.on("connection", () => assert.fail("no namespace was joined"));
   const opened = next(app.io.engine, "connection");
   const client = new EngineClient(app.url, { path: "/socket.io/", ...transport.client });
