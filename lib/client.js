@@ -198,8 +198,7 @@ class Client {
   ondata(data) {
     const isNew = this[kDecoder] === undefined;
     try {
-      const connect =
-        this[kDecoder] === undefined && isPristine(this) ? native.readConnect(data) : undefined;
+      const connect = isNew && isPristine(this) ? native.readConnect(data) : undefined;
       if (connect === undefined) {
         decoderOf(this).add(data);
       } else {
