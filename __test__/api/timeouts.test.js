@@ -10,18 +10,31 @@ const { atEnd } = require("../support/cleanup");
 const { collect, next, settle } = require("../support/events");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
+/** Where a client of the engine alone finds it. */
+const ENGINE = { path: "/socket.io/" };
+
 eachTransport("a client that joins no namespace is closed", async (t, transport) => {
-  // Long enough for an upgrade: a client whose probe is cut off while it pauses polling hears nothing.
-  const app = await serve(t, { transport, options: { connectTimeout: 600 } });
+  const app = await serve(t, { transport, options: { connectTimeout: 30 } });
   app.io.on("connection", () => assert.fail("no namespace was joined"));
   const opened = next(app.io.engine, "connection");
-  const client = new EngineClient(app.url, { path: "/socket.io/", ...transport.client });
+  const client = new EngineClient(app.url, { ...ENGINE, ...transport.client });
   atEnd(t, () => client.close());
   const left = next(client, "close");
   const [conn] = await opened;
   const closed = next(conn, "close");
   assert.equal((await left)[0], "transport close");
   assert.equal((await closed)[0], "forced close");
+  assert.equal(app.io.engine.clientsCount, 0);
+});
+
+test("a client that is closed at any moment of its upgrade hears of it", async (t) => {
+  const app = await serve(t);
+  let delay = 0;
+  app.io.engine.on("connection", (conn) => setTimeout(() => conn.close(), (delay += 0.5)));
+  const clients = Array.from({ length: 80 }, () => new EngineClient(app.url, ENGINE));
+  atEnd(t, () => clients.forEach((client) => client.close()));
+  const left = await Promise.all(clients.map((client) => next(client, "close")));
+  assert.deepEqual(new Set(left.map(([reason]) => reason)), new Set(["transport close"]));
   assert.equal(app.io.engine.clientsCount, 0);
 });
 
@@ -39,7 +52,7 @@ eachTransport("a client refused by every namespace is closed", async (t, transpo
   app.io.use((socket, done) => done(new Error("refused")));
   const opened = next(app.io.engine, "connection");
   // A Socket.IO client would close the connection by itself.
-  const client = new EngineClient(app.url, { path: "/socket.io/", ...transport.client });
+  const client = new EngineClient(app.url, { ...ENGINE, ...transport.client });
   atEnd(t, () => client.close());
   const refused = next(client, "message");
   client.write("0");

@@ -315,6 +315,23 @@ test("a session that closes during the probe closes the probing WebSocket", asyn
   await server.undisturbed();
 });
 
+test("a session that closes while the client polls no more ends when it switches", async (t) => {
+  const { server, polling } = await joined(t);
+  const poll = await polling.hold();
+  const websocket = await probe(server, polling);
+  assert.equal(await poll.text(), "6");
+  polling.conn.close();
+  assert.equal(polling.conn.readyState, "closing");
+  websocket.send("5");
+  assert.deepEqual(await polling.ending(), {
+    conn: "forced close",
+    socket: "forced close",
+    errors: [],
+  });
+  assert.equal(await websocket.closeHandshake(), undefined);
+  await server.undisturbed();
+});
+
 test("a close packet over polling during the probe closes the probing WebSocket", async (t) => {
   const { server, polling } = await joined(t);
   const websocket = await probe(server, polling);

@@ -183,15 +183,19 @@ class Polling extends Transport {
   }
 
   doClose(fn) {
-    const { conn, discarded } = this;
+    const { conn, discarded, req } = this;
     debug("closing the polling transport of %s", conn.id);
     if (this.dataReq !== null) {
       this.dataReq.destroy();
     }
-    // The core may have answered the GET that waits here: we hear of it in a later turn.
-    const closesNow = discarded || (this.req !== null && core.isPolled(conn.handle));
-    core.close(conn.handle, discarded);
-    if (closesNow) {
+    let isOver = discarded;
+    if (discarded || req === null) {
+      core.close(conn.handle, discarded);
+    } else {
+      // The core may have answered the GET that waits here: we would hear of it in a later turn.
+      isOver = core.closePolled(conn.handle);
+    }
+    if (isOver) {
       fn();
     } else if (this.closeTimeout !== DEFAULT_CLOSE_TIMEOUT) {
       core.setCloseTimeout(conn.handle, this.closeTimeout);

@@ -424,16 +424,16 @@ impl Core {
     /// packet that waits. Asks the I/O thread and waits for it.
     #[napi(catch_unwind)]
     pub fn waiting(&self, handle: u32) -> Vec<u32> {
-        let waiting = self.unwritten(handle);
+        let waiting: Unwritten = self.ask(handle, |key, answer| Command::Waiting { key, answer });
         let bytes = u32::try_from(waiting.bytes).unwrap_or(u32::MAX);
         std::iter::once(bytes).chain(waiting.packets).collect()
     }
 
-    /// True when a GET waits for something to be written, after all that was sent. Asks the I/O
-    /// thread and waits for it.
+    /// Closes a polling session, what is queued excepted. True when a GET that waited has told the
+    /// client; else a `CLOSED` record follows once another has. Asks the I/O thread and waits for it.
     #[napi(catch_unwind)]
-    pub fn is_polled(&self, handle: u32) -> bool {
-        self.unwritten(handle).is_polled
+    pub fn close_polled(&self, handle: u32) -> bool {
+        self.ask(handle, |key, answer| Command::ClosePolled { key, answer })
     }
 
     /// Milliseconds that the deferred close of a polling session may take.
@@ -537,9 +537,10 @@ pub fn accept_key(key: String) -> String {
 }
 
 impl Core {
-    fn unwritten(&self, handle: u32) -> Unwritten {
+    /// Sends a command that is answered. The default when its shard is too busy to do so soon.
+    fn ask<T: Default>(&self, handle: u32, command: impl Fn(u32, Arc<Answer<T>>) -> Command) -> T {
         let answer = Arc::new(Answer::default());
-        self.send(handle, |key| Command::Waiting { key, answer: answer.clone() });
+        self.send(handle, |key| command(key, answer.clone()));
         if let Some(inline) = self.inline_of(SessionRef::from_handle(handle)) {
             inline.round();
         }

@@ -127,6 +127,15 @@ impl Session {
         }
     }
 
+    /// Closes; what is queued is still sent. True when a GET that waited has told the client. One
+    /// step: asked first and closed then, an answer to the GET might come between, and a client in
+    /// the middle of an upgrade sends no other.
+    pub fn close_polled(&mut self, ctx: &mut Context) -> bool {
+        let waits = self.is_polled() && self.queue.is_empty();
+        self.close(ctx, false);
+        waits && self.is_closed()
+    }
+
     /// True while a GET waits for something to be written.
     pub fn is_polled(&self) -> bool {
         matches!(&self.transport, Transport::Polling(polling) if polling.pending.is_some())

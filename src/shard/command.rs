@@ -52,6 +52,8 @@ pub enum Command {
     Leave { key: u32, ordinal: u32, room: RoomId },
     /// Close a session.
     Close { key: u32, discard: bool },
+    /// Close a polling session, and say whether a GET that waited has told the client.
+    ClosePolled { key: u32, answer: Arc<Answer<bool>> },
     /// Close a session for a fault found in JavaScript.
     Fail { key: u32, reason: CloseReason, description: Option<String>, close: Option<Vec<u8>> },
     /// A WebSocket frame as it is, if the session is on WebSocket.
@@ -59,7 +61,7 @@ pub enum Command {
     /// Report control frames from now on.
     WatchFrames { key: u32 },
     /// Count what waits to be written.
-    Waiting { key: u32, answer: Arc<Answer> },
+    Waiting { key: u32, answer: Arc<Answer<Unwritten>> },
     /// Start the heartbeat's interval anew.
     Beat { key: u32 },
     /// How long a deferred close may take.
@@ -244,10 +246,10 @@ impl Barrier {
     }
 }
 
-/// What a session has not written yet, for a thread that waits to know.
+/// What a shard says about a session, for a thread that waits to know.
 #[derive(Debug, Default)]
-pub struct Answer {
-    unwritten: Mutex<Option<Unwritten>>,
+pub struct Answer<T> {
+    given: Mutex<Option<T>>,
     changed: Condvar,
 }
 
@@ -258,24 +260,22 @@ pub struct Unwritten {
     pub bytes: usize,
     /// Length of each packet, oldest first.
     pub packets: Vec<u32>,
-    /// A GET waits for something to be written.
-    pub is_polled: bool,
 }
 
-impl Answer {
+impl<T: Default> Answer<T> {
     /// Gives the answer.
-    pub fn give(&self, unwritten: Unwritten) {
-        *self.unwritten.lock() = Some(unwritten);
+    pub fn give(&self, answer: T) {
+        *self.given.lock() = Some(answer);
         self.changed.notify_all();
     }
 
-    /// Waits for the answer. Nothing when time ran out.
-    pub fn wait(&self, limit: Duration) -> Unwritten {
-        let mut unwritten = self.unwritten.lock();
-        if unwritten.is_none() {
-            self.changed.wait_for(&mut unwritten, limit);
+    /// Waits for the answer. The default when time ran out.
+    pub fn wait(&self, limit: Duration) -> T {
+        let mut given = self.given.lock();
+        if given.is_none() {
+            self.changed.wait_for(&mut given, limit);
         }
-        unwritten.take().unwrap_or_default()
+        given.take().unwrap_or_default()
     }
 }
 

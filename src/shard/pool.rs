@@ -278,7 +278,7 @@ mod tests {
     use crate::event::Extra;
     use crate::proto::engine::{PacketType, Revision};
     use crate::session::Identity;
-    use crate::shard::{Barrier, Open, Start};
+    use crate::shard::{Answer, Barrier, Open, Start};
     use crate::transport::Packet;
 
     #[test]
@@ -394,6 +394,34 @@ mod tests {
             let (_, extras) = port.drain().into_parts();
             assert!(matches!(&extras[..], [Extra::Text(text)] if text == "42[]"), "{extras:?}");
         }
+    }
+
+    #[test]
+    fn closing_says_whether_a_get_has_told_the_client() {
+        let (pool, port, sessions) = with_sessions(1);
+        let close = |session: SessionRef| {
+            let answer = Arc::new(Answer::default());
+            pool.send(0, Command::ClosePolled { key: session.key, answer: answer.clone() });
+            answer.wait(std::time::Duration::from_secs(10))
+        };
+        let get = |session: SessionRef, request| {
+            let (key, handle) = (session.key, session.handle());
+            pool.send(0, Command::Poll { key, port: 0, handle, request });
+        };
+        let session = sessions[0];
+        // Used up by what was sent: the next one tells, and the session waits for it.
+        poll(&pool, session, 7);
+        assert!(!close(session));
+        assert!(!told(&pool, &port).contains("forced close"));
+        get(session, 8);
+        let text = told(&pool, &port);
+        assert!(text.contains("10,8,200") && text.contains("forced close"), "{text}");
+
+        let other = open(&pool, 0);
+        get(other, 9);
+        assert!(close(other));
+        let text = told(&pool, &port);
+        assert!(text.contains("10,9,200") && text.contains("forced close"), "{text}");
     }
 
     #[test]

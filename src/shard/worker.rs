@@ -272,6 +272,10 @@ impl Shard {
             Command::Close { key, discard } => {
                 self.with(key, |session, ctx| session.close(ctx, discard));
             }
+            Command::ClosePolled { key, answer } => {
+                let told = self.with(key, |session, ctx| session.close_polled(ctx));
+                answer.give(told.unwrap_or(false));
+            }
             Command::Fail { key, reason, description, close } => {
                 self.with(key, |session, ctx| {
                     session.fail(ctx, reason, description.as_deref(), close);
@@ -286,8 +290,7 @@ impl Shard {
             Command::Waiting { key, answer } => {
                 let waiting = self.with(key, |session, ctx| session.waiting(ctx));
                 let (bytes, packets) = waiting.unwrap_or_default();
-                let is_polled = self.with(key, |session, _| session.is_polled()).unwrap_or(false);
-                answer.give(Unwritten { bytes, packets, is_polled });
+                answer.give(Unwritten { bytes, packets });
             }
             Command::Beat { key } => {
                 self.with(key, |session, ctx| session.inbound().on_heartbeat(ctx));
