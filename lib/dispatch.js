@@ -322,7 +322,50 @@ function accept(batch) {
   const { records, at, session } = batch;
   batch.at += 1 + FIELDS[ACCEPTED];
   const acceptor = acceptors.get(records[at + 5]);
-  return acceptor?.onAccepted(session, records.slice(at + 1, batch.at)) ?? false;
+  if (acceptor === undefined) {
+    // The listener has closed, and its last word was faster than its last connection.
+    refuse(session);
+    return false;
+  }
+  return acceptor.onAccepted(session, records.slice(at + 1, batch.at));
+}
+
+/** Closes a connection that was opened for nobody. */
+function refuse(handle) {
+  connections.set(handle, new Unwanted(handle));
+  core.close(handle, true);
+}
+
+/** Stands for such a connection: it goes as soon as the core has closed it. */
+class Unwanted {
+  constructor(handle) {
+    this.handle = handle;
+  }
+
+  closesLate() {
+    return false;
+  }
+
+  onNativeClose() {
+    connections.delete(this.handle);
+    core.release(this.handle);
+  }
+}
+
+for (const name of [
+  "onBlocked",
+  "onControlFrame",
+  "onDecoded",
+  "onEnginePacket",
+  "onHeartbeat",
+  "onNativeDrain",
+  "onProbeFailed",
+  "onRaw",
+  "onSendDue",
+  "onUpgraded",
+  "onUpgrading",
+]) {
+  Unwanted.prototype[name] = noop;
 }
 
 function respond([id, status, bodyKind, code], body) {
@@ -427,6 +470,7 @@ module.exports = {
   currentTick,
   links,
   ref,
+  refuse,
   requests,
   sendEvent,
   touchTick,

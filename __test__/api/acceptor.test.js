@@ -10,6 +10,7 @@ const http = require("node:http");
 const https = require("node:https");
 const net = require("node:net");
 const path = require("node:path");
+const { Worker } = require("node:worker_threads");
 const nodeTest = require("node:test");
 const express = require("express");
 const { io: connectTo } = require("socket.io-client");
@@ -54,6 +55,20 @@ async function connectRaw(t, port) {
     return taken;
   };
   return { socket, read };
+}
+
+/**
+ * Clients that connect while nothing else runs in this thread, until one is accepted. Resolves with how
+ * many were, once all of their connections have ended.
+ */
+function meanwhile(t, workerData) {
+  const signal = new Int32Array(new SharedArrayBuffer(4));
+  const file = path.join(__dirname, "../support/fixtures/meanwhile.js");
+  const worker = new Worker(file, { workerData: { ...workerData, signal } });
+  atEnd(t, () => worker.terminate());
+  const ended = next(worker, "message");
+  assert.equal(Atomics.wait(signal, 0, 0, 10_000), "ok");
+  return ended.then(([accepted]) => accepted);
 }
 
 /** A port that nobody had a moment ago. */
@@ -351,6 +366,55 @@ function declare() {
         });
         await listen(httpServer);
       }
+    }
+  });
+
+  test("an upgrade of a connection that is one too many ends with it", async (t) => {
+    const app = await serveCounting(t);
+    const { client } = await app.connect("/", { transports: ["websocket"] });
+    app.httpServer.maxConnections = 1;
+    const drops = [];
+    app.httpServer.on("drop", (data) => drops.push(data));
+    const thrown = [];
+    const onThrow = (error) => thrown.push(error);
+    process.on("uncaughtExceptionMonitor", onThrow);
+    atEnd(t, () => process.off("uncaughtExceptionMonitor", onThrow));
+    assert.equal(await meanwhile(t, { port: app.port, clients: 1, startsOnPolling: true }), 1);
+    assert.deepEqual([drops.length, thrown], [1, []]);
+    assert.equal(app.io.engine.clientsCount, 1);
+    assert.ok(client.connected);
+  });
+
+  for (const [title, makeRequest] of [
+    ["GET waits", (sid) => `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1`],
+    [
+      "POST has half come",
+      (sid) => `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nContent-Length: 9`,
+    ],
+  ]) {
+    test(`closeAllConnections() ends a session whose ${title}`, async (t) => {
+      const app = await serveCounting(t);
+      const opened = next(app.io.engine, "connection");
+      const { open } = await openPolling(app.url);
+      const [conn] = await opened;
+      const closed = next(conn, "close");
+      const { socket } = await connectRaw(t, app.port);
+      socket.write(`${makeRequest(open.sid)}\r\nHost: localhost\r\n\r\n`);
+      // Answered by the same thread, after it has read what came before.
+      await openPolling(app.url);
+      await openPolling(app.url);
+      app.httpServer.closeAllConnections();
+      assert.equal((await closed)[0], "transport error");
+    });
+  }
+
+  test("no connection outlives a server that closes while clients come", async (t) => {
+    for (let round = 0; round < 5; round++) {
+      const app = await serveCounting(t);
+      const ended = meanwhile(t, { port: app.port, clients: 100 });
+      await app.io.close();
+      assert.ok((await ended) > 0);
+      assert.equal(app.io.engine.clientsCount, 0);
     }
   });
 

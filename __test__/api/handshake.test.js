@@ -4,6 +4,7 @@
 // which headers and ids it gives.
 
 const assert = require("node:assert/strict");
+const net = require("node:net");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, deferred, next } = require("../support/events");
@@ -256,6 +257,27 @@ eachTransport("generateId may be asynchronous", async (t, transport) => {
   app.io.engine.generateId = async () => "looked-up";
   const { socket } = await app.connect();
   assert.equal(socket.conn.id, "looked-up");
+});
+
+test("a client that resets its connection while generateId works is forgotten", async (t) => {
+  const app = await serve(t);
+  const asking = deferred();
+  app.io.engine.generateId = async (req) => {
+    asking.resolve();
+    // Node's socket is broken by then, and has not said that it is closed.
+    await new Promise((resolve) => req.socket.once("error", () => setImmediate(resolve)));
+    return "too-late";
+  };
+  const socket = net.connect(app.port, "127.0.0.1");
+  const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
+  headers.push("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Host: localhost", "", "");
+  socket.write(["GET /socket.io/?EIO=4&transport=websocket HTTP/1.1", ...headers].join("\r\n"));
+  await asking.promise;
+  socket.resetAndDestroy();
+  app.io.engine.generateId = () => "in-time";
+  const { socket: other } = await app.connect();
+  assert.equal(other.conn.id, "in-time");
+  assert.equal(app.io.engine.clientsCount, 1);
 });
 
 test("an error of generateId refuses the client", async (t) => {

@@ -118,6 +118,25 @@ test("a close packet without a held GET ends the session", async (t) => {
   await client.gone();
 });
 
+test("a close packet ends a session that waits to close", async (t) => {
+  const { client } = await pollingClient(t);
+  client.conn.close();
+  await client.post(['42["log",1]', "1"].join(RS));
+  const reason = "transport close";
+  assert.deepEqual(await client.ending(), { conn: reason, socket: reason, errors: [] });
+  assert.deepEqual(client.record().log, []);
+  await client.gone();
+});
+
+test("a session whose GET waits ends with its connection, whoever ends that", async (t) => {
+  const { server, client } = await pollingClient(t);
+  await client.hold();
+  server.httpServer.closeAllConnections();
+  const { reason } = await client.closed();
+  assert.equal(reason, "transport error");
+  await client.gone();
+});
+
 test("packets before a close packet are engine messages, those after it are not", async (t) => {
   const { client } = await pollingClient(t);
   const messages = [];

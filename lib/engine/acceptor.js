@@ -8,7 +8,7 @@ const http = require("http");
 const https = require("https");
 const net = require("net");
 const debug = require("debug")("engine:acceptor");
-const { acceptors, connections, core, ref, unref } = require("../dispatch");
+const { acceptors, core, ref, refuse, unref } = require("../dispatch");
 const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, routeOf } = require("./policy");
@@ -157,8 +157,7 @@ class Acceptor {
       httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
     if (route === undefined || route.engine._closed || isFull) {
       debug("a connection that came too late, or is one too many, is closed");
-      connections.set(handle, new Unwanted(handle));
-      core.close(handle, true);
+      refuse(handle);
       if (isFull) {
         httpServer.emit("drop", dropped(fields));
       }
@@ -177,7 +176,8 @@ class Acceptor {
 
   /** A WebSocket probes a connection. */
   onProbing(conn, linkId, fields) {
-    conn.server.acceptProbe(conn, new AcceptedLink(linkId, this, conn.server, fields));
+    // A connection that was refused has no server, and is being closed.
+    conn.server?.acceptProbe(conn, new AcceptedLink(linkId, this, conn.server, fields));
   }
 
   /** Connections wait for the http server. */
@@ -334,38 +334,6 @@ class Listening {
   }
 }
 
-/** A connection that was opened for nobody: it goes as soon as the core has closed it. */
-class Unwanted {
-  constructor(handle) {
-    this.handle = handle;
-  }
-
-  closesLate() {
-    return false;
-  }
-
-  onNativeClose() {
-    connections.delete(this.handle);
-    core.release(this.handle);
-  }
-}
-
-for (const name of [
-  "onBlocked",
-  "onControlFrame",
-  "onDecoded",
-  "onEnginePacket",
-  "onHeartbeat",
-  "onNativeDrain",
-  "onProbeFailed",
-  "onRaw",
-  "onSendDue",
-  "onUpgraded",
-  "onUpgrading",
-]) {
-  Unwanted.prototype[name] = noop;
-}
-
 /** Why Node has to accept, if it has. */
 function obstacleOf(httpServer, handle, isAsked) {
   if (process.platform !== "linux") {
@@ -500,8 +468,6 @@ function watch(options, name, changed) {
     },
   });
 }
-
-function noop() {}
 
 /** Where `io.listen()` notes that it was given a backlog: that one stays. */
 const kBacklog = Symbol("backlog");

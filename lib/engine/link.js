@@ -35,6 +35,11 @@ class Link {
     socket.on("close", () => this._onSocketClose());
   }
 
+  /** True once the peer has left. Node's socket knows that a while before it says so. */
+  get hasEnded() {
+    return this.gone || this.socket.destroyed;
+  }
+
   /**
    * Sends the HTTP answer ahead of everything else. Usually it leaves together with the first
    * frame, which is one segment less; a client that starts to listen when it sees the answer

@@ -317,7 +317,7 @@ class Server extends EventEmitter {
       debug("error while generating an id");
       return refuse(errors.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     }
-    if (upgrades.get(req)?.link.gone) {
+    if (upgrades.get(req)?.link.hasEnded) {
       debug("the client has left during the handshake");
       return undefined;
     }

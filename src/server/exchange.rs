@@ -78,14 +78,31 @@ async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<R
     let request = next_request();
     let (reply, answer) = oneshot::channel();
     call(&known, sid, CallKind::Poll { request, reply });
+    let mut polling = Polled { known: &known, request, is_over: false };
     let Connection { wire, buffer, .. } = connection;
     tokio::select! {
         biased;
-        answer = answer => answer.map_err(|_| Outcome::Declined),
-        () = Connection::gone(wire, buffer) => {
+        answer = answer => {
+            polling.is_over = true;
+            answer.map_err(|_| Outcome::Declined)
+        }
+        () = Connection::gone(wire, buffer) => Err(Outcome::Gone),
+    }
+}
+
+/// A GET that waits. Its session is told when the connection goes before the answer, whoever ends it.
+struct Polled<'a> {
+    known: &'a Known,
+    request: u32,
+    is_over: bool,
+}
+
+impl Drop for Polled<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let Self { known, request, .. } = *self;
             let key = known.session.key;
             Pool::global().send(known.session.shard, Command::PollAborted { key, request });
-            Err(Outcome::Gone)
         }
     }
 }
@@ -101,20 +118,7 @@ async fn post(
         call(&known, sid, CallKind::Fail("data request overlap from client"));
         return Ok(Response { status: 400, body: Body::Empty });
     }
-    let answer = read_and_post(connection, &known, sid, length).await;
-    known.end_post();
-    if answer.is_ok() {
-        connection.buffer.drain(..length);
-    }
-    answer
-}
-
-async fn read_and_post(
-    connection: &mut Connection,
-    known: &Known,
-    sid: &Sid,
-    length: usize,
-) -> Result<Response, Outcome> {
+    let mut posted = Posted { known: &known, sid, is_whole: false };
     let Connection { acceptor, wire, buffer, .. } = connection;
     let arrives = async {
         while buffer.len() < length {
@@ -125,14 +129,34 @@ async fn read_and_post(
         true
     };
     if timeout(acceptor.limits.request, arrives).await != Ok(true) {
-        call(known, sid, CallKind::Fail("data request connection closed prematurely"));
         return Err(Outcome::Gone);
     }
+    posted.is_whole = true;
     let (reply, answer) = oneshot::channel();
     let body = buffer.get(..length).unwrap_or_default().to_vec();
-    call(known, sid, CallKind::Post { request: next_request(), body, reply });
-    // The rest of the buffer stays: it is needed whole when the session declines.
-    answer.await.map_err(|_| Outcome::Declined)
+    call(&known, sid, CallKind::Post { request: next_request(), body, reply });
+    // The buffer stays: it is needed whole when the session declines.
+    let answer = answer.await.map_err(|_| Outcome::Declined)?;
+    buffer.drain(..length);
+    Ok(answer)
+}
+
+/// A POST under way. Its session is told when the connection goes before the body has come, whoever
+/// ends it.
+struct Posted<'a> {
+    known: &'a Known,
+    sid: &'a Sid,
+    is_whole: bool,
+}
+
+impl Drop for Posted<'_> {
+    fn drop(&mut self) {
+        self.known.end_post();
+        if !self.is_whole {
+            let words = "data request connection closed prematurely";
+            call(self.known, self.sid, CallKind::Fail(words));
+        }
+    }
 }
 
 fn call(known: &Known, sid: &Sid, kind: CallKind) {

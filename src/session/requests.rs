@@ -69,8 +69,8 @@ impl Session {
         let is_jsonp = polling.jsonp.is_some();
         ctx.metrics.bytes_in.add(body.len() as u64);
         ctx.events(self.inbound.port).end_chunk();
-        let open = self.state == State::Open;
-        if open {
+        let is_open = self.state == State::Open;
+        if self.state != State::Closed {
             let revision = self.inbound.revision;
             let inbound = &mut self.inbound;
             let queue = &mut self.queue;
@@ -80,6 +80,10 @@ impl Session {
                 if packet.kind == PacketType::Close {
                     closed_by_peer = true;
                     return ControlFlow::Break(());
+                }
+                if !is_open {
+                    // A session that closes hears nothing more, but that the client is gone.
+                    return ControlFlow::Continue(());
                 }
                 packets += 1;
                 if packets > config::MAX_PAYLOAD_PACKETS {
@@ -99,7 +103,7 @@ impl Session {
                     Some(None) => Ok(()),
                 }
             };
-            if decoded.is_err() {
+            if decoded.is_err() && is_open {
                 self.end(ctx, CloseReason::ParseError, None, Farewell::Drop);
             } else if closed_by_peer {
                 self.queue.clear();

@@ -274,11 +274,13 @@ const SHARD_BITS: u32 = (MAX_SHARDS + MAX_INLINE).trailing_zeros();
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::sync::oneshot::{self, error::TryRecvError};
+
     use crate::config::EngineConfig;
-    use crate::event::Extra;
+    use crate::event::{Extra, next_request};
     use crate::proto::engine::{PacketType, Revision};
     use crate::session::Identity;
-    use crate::shard::{Answer, Barrier, Open, Start};
+    use crate::shard::{Accepted, Answer, Barrier, Call, CallKind, Open, Registry, Start};
     use crate::transport::Packet;
 
     #[test]
@@ -318,6 +320,10 @@ mod tests {
     }
 
     fn open_at(pool: &Pool, port: PortId, session: SessionRef) {
+        open_with(pool, port, session, None);
+    }
+
+    fn open_with(pool: &Pool, port: PortId, session: SessionRef, accepted: Option<Accepted>) {
         let identity = Identity {
             key: session.key,
             handle: session.handle(),
@@ -326,7 +332,8 @@ mod tests {
             revision: Revision::V4,
         };
         let start = Start::Polling { supports_binary: true, jsonp: None };
-        let open = Open { identity, open: "{}".into(), start, accepted: None };
+        let accepted = accepted.map(Box::new);
+        let open = Open { identity, open: "{}".into(), start, accepted };
         pool.send(session.shard, Command::Open(Box::new(open)));
     }
 
@@ -422,6 +429,24 @@ mod tests {
         assert!(close(other));
         let text = told(&pool, &port);
         assert!(text.contains("10,9,200") && text.contains("forced close"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_get_whose_client_has_left() {
+        let (pool, port, _) = with_sessions(0);
+        let session = pool.reserve(1).expect("a thread");
+        let sid = [b'a'; 20];
+        let registration = Some(Arc::new(Registry::default()).add(sid, session));
+        open_with(&pool, 0, session, Some(Accepted { details: "0".into(), registration }));
+        let (reply, mut answer) = oneshot::channel();
+        let (key, request) = (session.key, next_request());
+        let kind = CallKind::Poll { request, reply };
+        pool.send(0, Command::Call(Box::new(Call { key, sid, kind })));
+        told(&pool, &port);
+        assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)), "it waits");
+        pool.send(0, Command::PollAborted { key, request });
+        assert!(told(&pool, &port).contains("poll connection closed prematurely"));
+        assert!(matches!(answer.try_recv(), Err(TryRecvError::Closed)), "nobody will answer");
     }
 
     #[test]

@@ -238,6 +238,8 @@ impl Shard {
                 }
             }
             Command::PollAborted { key, request } => {
+                // Nobody waits for its answer any more.
+                self.ctx.replies.remove(&request);
                 self.with(key, |session, ctx| session.on_poll_aborted(ctx, request));
             }
             Command::Join { key, ordinal, room } => {
