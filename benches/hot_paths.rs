@@ -43,6 +43,7 @@ const PATHS: &[Path] = &[
     pure("find a recipient", 10, MEMBERS, find_recipients),
     pure("write an event into a batch", 20, EVENTS, fill_batch),
     through_a_shard("broadcast, a recipient", 100, CLIENTS, broadcast),
+    through_a_shard("broadcasts of one tick, a delivery", 50, CLIENTS * EMITS, broadcast_together),
     through_a_shard("echo, an event", 30, EVENTS, echo),
     through_a_shard("read an event from a socket", 20, EVENTS, one_way),
 ];
@@ -50,6 +51,8 @@ const PATHS: &[Path] = &[
 const FRAMES: usize = 16;
 const EVENTS: usize = 100;
 const MEMBERS: usize = 10_000;
+/// Of one tick.
+const EMITS: usize = 10;
 /// Two descriptors each: within the usual limit of 1024.
 const CLIENTS: usize = 50;
 /// Of a small message.
@@ -236,6 +239,14 @@ fn broadcast(rounds: usize) {
     // take more frames than there are rounds.
     for _ in 0..rounds {
         fleet.broadcast(&text);
+    }
+}
+
+fn broadcast_together(rounds: usize) {
+    let mut fleet = Fleet::new(CLIENTS);
+    let text = event(SMALL);
+    for _ in 0..rounds {
+        fleet.broadcast_together(&text, EMITS);
     }
 }
 

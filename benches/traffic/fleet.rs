@@ -58,6 +58,23 @@ impl Fleet {
     /// Emits a text to the room, and waits until it was written.
     pub fn broadcast(&mut self, text: &str) {
         self.tick += 1;
+        self.emit(text);
+        settle();
+    }
+
+    /// Emits a text to the room so many times in a tick. The shard finds all of them at once, so
+    /// that how many are written together is not left to chance.
+    pub fn broadcast_together(&mut self, text: &str, emits: usize) {
+        self.tick += 1;
+        let (gate, opens) = std::sync::mpsc::channel::<()>();
+        let wait = move || assert!(opens.recv().is_err(), "nothing is sent");
+        Pool::global().run(wait).expect("a thread");
+        (0..emits).for_each(|_| self.emit(text));
+        drop(gate);
+        settle();
+    }
+
+    fn emit(&self, text: &str) {
         let broadcast = Broadcast {
             namespace: NAMESPACE,
             rooms: [ROOM].into_iter().collect(),
@@ -68,7 +85,6 @@ impl Fleet {
             emits: 1,
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
-        settle();
     }
 
     /// A client sends bytes; returns the events that came of it.

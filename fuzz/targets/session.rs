@@ -17,7 +17,7 @@ use ferrio::metrics::Metrics;
 use ferrio::proto::deflate::{Agreement, Settings};
 use ferrio::proto::engine::{Body, PacketType, Revision, decode_payload};
 use ferrio::session::{Context, Identity, Session};
-use ferrio::transport::{BridgeFlow, Packet, Polling, Stream, WebSocket};
+use ferrio::transport::{BridgeFlow, Group, Packet, Parcel, Polling, Stream, WebSocket};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 
@@ -59,7 +59,15 @@ enum Step<'a> {
         tick: u8,
         compress: bool,
     },
+    /// To several clients at once, and so many emits in one.
+    SendShared {
+        texts: Vec<&'a str>,
+        attachment: Option<&'a [u8]>,
+        volatile: bool,
+        tick: u8,
+    },
     Close(bool),
+    ClosePolled,
     CloseTimeout(u8),
     Fail(Option<&'a [u8]>),
     NotifyDrain,
@@ -122,6 +130,11 @@ fn frame(first: u8, data: &[u8]) -> Vec<u8> {
     frame.extend([0; 4]);
     frame.extend(data);
     frame
+}
+
+/// A Socket.IO text. JSON has no separator of revision 4 in it: it is written as an escape.
+fn message(text: &str) -> Packet {
+    Packet::text(PacketType::Message, &[text.replace('\x1e', "").as_bytes()])
 }
 
 struct Bench {
@@ -264,15 +277,30 @@ impl Bench {
             }
             Step::Disconnect(is_chat) => self.session.inbound().disconnect((*is_chat).into()),
             Step::Send { text, attachment, volatile, tick, compress } => {
-                // JSON has no separator of revision 4 in it: it is written as an escape.
-                let text = text.replace('\x1e', "");
-                let packet = Packet::text(PacketType::Message, &[text.as_bytes()]);
+                let packet = message(text);
                 let packet = if *compress { packet } else { packet.uncompressed() };
                 let attachment = attachment.map(Packet::binary);
                 let packets = std::iter::once(packet).chain(attachment).collect();
                 self.session.send(&mut self.ctx, packets, *volatile, (*tick).into());
             }
+            Step::SendShared { texts, attachment, volatile, tick } => {
+                let emits = texts.len().max(1) as u64;
+                let packets: Group = texts
+                    .iter()
+                    .map(|text| message(text))
+                    .chain(attachment.map(Packet::binary))
+                    .collect();
+                self.ctx.codec.begin_broadcast();
+                let parcel = Parcel::new(&packets, emits);
+                self.session.send_shared(&mut self.ctx, &parcel, *volatile, (*tick).into());
+                self.ctx.codec.end_broadcast();
+            }
             Step::Close(discard) => self.session.close(&mut self.ctx, *discard),
+            Step::ClosePolled => {
+                let waited = self.session.is_polled();
+                let told = self.session.close_polled(&mut self.ctx);
+                assert!(!told || (waited && self.session.is_closed()));
+            }
             Step::CloseTimeout(ms) => {
                 let timeout = Duration::from_millis((*ms).into());
                 self.session.set_close_timeout(&mut self.ctx, timeout);
