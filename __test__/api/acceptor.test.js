@@ -322,6 +322,53 @@ function declare() {
     assert.equal(error.message, "data request overlap from client");
   });
 
+  test("a function that encodes cookies is asked for each", async (t) => {
+    const cookie = { name: "io", encode: (sid) => `${sid}.${sid.length}` };
+    const app = await serveCounting(t, { options: { cookie } });
+    for (let n = 0; n < 2; n++) {
+      const { open, response } = await openPolling(app.url);
+      const [header] = response.headers["set-cookie"];
+      assert.ok(header.startsWith(`io=${open.sid}.${open.sid.length};`), header);
+    }
+  });
+
+  test("a middleware counts on all http servers of an engine", async (t) => {
+    const app = await serveCounting(t);
+    const other = http.createServer();
+    app.io.engine.attach(other, { path: "/socket.io/", ...NATIVE });
+    await listen(other);
+    atEnd(t, () => other.close());
+    await until(() => other._handle.constructor.name === "Listening", "Rust accepts");
+    app.io.engine.use((req, res, next) => next(new Error("refused")));
+    for (const { port } of [app.httpServer.address(), other.address()]) {
+      const { response } = await openPolling(`http://127.0.0.1:${port}`);
+      assert.equal(response.status, 400);
+    }
+  });
+
+  test("the body of a post that crosses another is no request", async (t) => {
+    const app = await serveCounting(t);
+    const { open } = await openPolling(app.url);
+    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
+    const closed = next(app.io.engine.clients[open.sid], "close");
+    const body = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    const post = (length) =>
+      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
+      `Host: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const first = await connectRaw(t, app.port);
+    first.socket.write(`${post(2)}4`);
+    // Answered by the same thread, after it has read what came before.
+    await openPolling(app.url);
+    const second = await connectRaw(t, app.port);
+    const half = body.length / 2;
+    second.socket.write(post(body.length) + body.slice(0, half));
+    await closed;
+    assert.match(await second.read(/^HTTP/), /^HTTP\/1.1 400 /);
+    second.socket.write(`${body.slice(half)}GET /next HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const answer = await second.read(/app \/next$/);
+    assert.doesNotMatch(answer, /smuggled/);
+  });
+
   test("the http server counts and waits for WebSockets", async (t) => {
     const httpServer = http.createServer();
     const io = new target.Server(httpServer, NATIVE);

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use ferrio::config::{ConfigKey, EngineConfig};
@@ -55,23 +55,22 @@ impl Fleet {
         Self { id, port, due, sessions, clients, tick: 0 }
     }
 
-    /// Emits a text to the room, and waits until it was written.
+    /// Emits a text to the room, and waits until it was written. The shard is
+    /// held up until all is asked for, so that in how many rounds it does so is not left to chance.
     pub fn broadcast(&mut self, text: &str) {
         self.tick += 1;
+        let (held, is_held) = mpsc::channel();
+        let (gate, opens) = mpsc::channel::<()>();
+        let hold = move || {
+            held.send(()).expect("a receiver");
+            assert!(opens.recv().is_err(), "nothing is sent");
+        };
+        Pool::global().run(hold).expect("a thread");
+        is_held.recv().expect("the shard is held up");
         self.emit(text);
-        settle();
-    }
-
-    /// Emits a text to the room so many times in a tick. The shard finds all of them at once, so
-    /// that how many are written together is not left to chance.
-    pub fn broadcast_together(&mut self, text: &str, emits: usize) {
-        self.tick += 1;
-        let (gate, opens) = std::sync::mpsc::channel::<()>();
-        let wait = move || assert!(opens.recv().is_err(), "nothing is sent");
-        Pool::global().run(wait).expect("a thread");
-        (0..emits).for_each(|_| self.emit(text));
+        let barrier = ask_to_settle();
         drop(gate);
-        settle();
+        wait_for(&barrier);
     }
 
     fn emit(&self, text: &str) {
@@ -134,8 +133,17 @@ impl Due {
 
 /// Waits until the shard has done all that it was asked for.
 fn settle() {
+    wait_for(&ask_to_settle());
+}
+
+/// What the shard reaches once it has done all that it was asked for.
+fn ask_to_settle() -> Arc<Barrier> {
     let barrier = Arc::new(Barrier::default());
     Pool::global().send_all(|| Command::Flush(barrier.clone()));
+    barrier
+}
+
+fn wait_for(barrier: &Barrier) {
     assert!(barrier.wait(Duration::from_secs(60)), "the shard has not answered");
 }
 

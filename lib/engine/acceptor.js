@@ -89,7 +89,12 @@ class Acceptor {
     this.routes.push({ engine, path, pristine });
     this._asked ||= asked;
     const changed = () => this.refreshSoon();
-    engine.onPolicyChange = changed;
+    // Another http server may have the same engine.
+    const { onPolicyChange } = engine;
+    engine.onPolicyChange = () => {
+      onPolicyChange();
+      changed();
+    };
     for (const name of OPTIONS) {
       watch(engine.opts, name, changed);
     }
@@ -182,23 +187,38 @@ class Acceptor {
 
   /** Connections wait for the http server. */
   onPassed(id) {
-    const { httpServer } = this;
-    const event = this.tls === undefined ? "connection" : "secureConnection";
-    for (const { fd, bytes, addresses } of core.takePassed(id)) {
-      const socket = adopt(httpServer, fd, addresses);
-      if (socket === undefined) {
-        continue;
+    this._passOn(core.takePassed(id));
+    this.refreshSoon();
+  }
+
+  /** Gives connections to the http server, the first first. */
+  _passOn(passed) {
+    try {
+      while (passed.length > 0) {
+        this._passOne(passed.shift());
       }
-      if (this.tls !== undefined) {
-        markAsSecure(socket);
-      }
-      httpServer.emit(event, socket);
-      if (bytes !== undefined) {
-        // The parser reads from the handle; what was read before is given to it by hand.
-        socket.emit("data", bytes);
+    } finally {
+      if (passed.length > 0) {
+        // A listener of the application has thrown: that is not the fault of the others.
+        setImmediate(() => this._passOn(passed));
       }
     }
-    this.refreshSoon();
+  }
+
+  _passOne({ fd, bytes, addresses }) {
+    const { httpServer } = this;
+    const socket = adopt(httpServer, fd, addresses);
+    if (socket === undefined) {
+      return;
+    }
+    if (this.tls !== undefined) {
+      markAsSecure(socket);
+    }
+    httpServer.emit(this.tls === undefined ? "connection" : "secureConnection", socket);
+    if (bytes !== undefined) {
+      // The parser reads from the handle; what was read before is given to it by hand.
+      socket.emit("data", bytes);
+    }
   }
 
   /** The core has closed the listener, and all that it served over HTTP is gone. */

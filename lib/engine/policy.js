@@ -65,6 +65,8 @@ function routeOf(engine, path, pristine, httpServer) {
     cors === undefined ||
     hasSay(engine, pristine) ||
     opts.initialPacket ||
+    // A function of the application's that each id passes through.
+    opts.cookie?.encode !== undefined ||
     !Array.isArray(opts.transports) ||
     // One listener is the http server's own.
     httpServer.listenerCount("connection") !== 1 ||

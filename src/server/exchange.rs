@@ -35,14 +35,18 @@ pub async fn serve(
     let Some(route) = policy.routes.get(request.route) else { return Outcome::Declined };
     let answer = match &request.kind {
         Kind::OpenPolling => return open(connection, policy, request, route, head).await,
-        Kind::Poll { sid } => poll(connection, route, sid).await,
+        Kind::Poll { sid } => poll(connection, route, sid).await.map(Answer::from),
         Kind::Post { sid, length } => post(connection, route, sid, *length).await,
         Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
     };
     match answer {
-        Ok(Response { status, body }) => {
+        Ok(Answer { response: Response { status, body }, unread }) => {
             let bytes = response::polling(policy, route, request, None, status, &body);
-            write(connection, &bytes).await
+            let outcome = write(connection, &bytes).await;
+            match (outcome, unread) {
+                (Outcome::Answered, 1..) => discard(connection, unread).await,
+                (outcome, _) => outcome,
+            }
         }
         Err(outcome) => outcome,
     }
@@ -112,11 +116,12 @@ async fn post(
     route: &Route,
     sid: &Sid,
     length: usize,
-) -> Result<Response, Outcome> {
+) -> Result<Answer, Outcome> {
     let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
     if !known.begin_post() {
         call(&known, sid, CallKind::Fail("data request overlap from client"));
-        return Ok(Response { status: 400, body: Body::Empty });
+        let response = Response { status: 400, body: Body::Empty };
+        return Ok(Answer { response, unread: length });
     }
     let mut posted = Posted { known: &known, sid, is_whole: false };
     let Connection { acceptor, wire, buffer, .. } = connection;
@@ -138,7 +143,41 @@ async fn post(
     // The buffer stays: it is needed whole when the session declines.
     let answer = answer.await.map_err(|_| Outcome::Declined)?;
     buffer.drain(..length);
-    Ok(answer)
+    Ok(answer.into())
+}
+
+/// An answer, and how much of the request's body is still to be read: that is no next request.
+struct Answer {
+    response: Response,
+    unread: usize,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self { response, unread: 0 }
+    }
+}
+
+/// Reads the rest of a body that nobody wants.
+async fn discard(connection: &mut Connection, mut unread: usize) -> Outcome {
+    let Connection { acceptor, wire, buffer, .. } = connection;
+    let arrives = async {
+        loop {
+            let count = unread.min(buffer.len());
+            buffer.drain(..count);
+            unread -= count;
+            if unread == 0 {
+                return true;
+            }
+            if wire.read_more(buffer).await == Read::End {
+                return false;
+            }
+        }
+    };
+    match timeout(acceptor.limits.request, arrives).await {
+        Ok(true) => Outcome::Answered,
+        _ => Outcome::Gone,
+    }
 }
 
 /// A POST under way. Its session is told when the connection goes before the body has come, whoever
