@@ -55,8 +55,8 @@ impl Fleet {
         Self { id, port, due, sessions, clients, tick: 0 }
     }
 
-    /// Emits a text to the room, and waits until it was written. The shard is
-    /// held up until all is asked for, so that in how many rounds it does so is not left to chance.
+    /// Emits a text to the room, and waits until it was written. The shard is held up until all is asked
+    /// for: in how many rounds it does that would be left to chance.
     pub fn broadcast(&mut self, text: &str) {
         self.tick += 1;
         let (held, is_held) = mpsc::channel();
@@ -67,13 +67,6 @@ impl Fleet {
         };
         Pool::global().run(hold).expect("a thread");
         is_held.recv().expect("the shard is held up");
-        self.emit(text);
-        let barrier = ask_to_settle();
-        drop(gate);
-        wait_for(&barrier);
-    }
-
-    fn emit(&self, text: &str) {
         let broadcast = Broadcast {
             namespace: NAMESPACE,
             rooms: [ROOM].into_iter().collect(),
@@ -84,6 +77,9 @@ impl Fleet {
             emits: 1,
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
+        let barrier = ask_to_settle();
+        drop(gate);
+        wait_for(&barrier);
     }
 
     /// A client sends bytes; returns the events that came of it.

@@ -429,7 +429,7 @@ impl Core {
         std::iter::once(bytes).chain(waiting.packets).collect()
     }
 
-    /// Closes a polling session, what is queued excepted. True when a GET that waited has told the
+    /// Closes a polling session; what is queued is still sent. True when a GET that waited has told the
     /// client; else a `CLOSED` record follows once another has. Asks the I/O thread and waits for it.
     #[napi(catch_unwind)]
     pub fn close_polled(&self, handle: u32) -> bool {

@@ -273,9 +273,9 @@ const SHARD_BITS: u32 = (MAX_SHARDS + MAX_INLINE).trailing_zeros();
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
+    use super::*;
     use crate::config::EngineConfig;
     use crate::event::{Extra, next_request};
     use crate::proto::engine::{PacketType, Revision};
