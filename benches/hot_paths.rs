@@ -42,7 +42,6 @@ const PATHS: &[Path] = &[
     pure("join and leave a room", 1000, 1, join_and_leave),
     pure("find a recipient", 10, MEMBERS, find_recipients),
     pure("write an event into a batch", 20, EVENTS, fill_batch),
-    through_a_shard("broadcast, a recipient", 40, CLIENTS, broadcast),
     through_a_shard("echo, an event", 30, EVENTS, echo),
     through_a_shard("read an event from a socket", 20, EVENTS, one_way),
 ];
@@ -50,9 +49,6 @@ const PATHS: &[Path] = &[
 const FRAMES: usize = 16;
 const EVENTS: usize = 100;
 const MEMBERS: usize = 10_000;
-/// Two descriptors each: within the usual limit of 1024. So many that what threads take to wake each
-/// other hardly counts.
-const CLIENTS: usize = 200;
 /// Of a small message.
 const SMALL: usize = 64;
 const KIB: usize = 1024;
@@ -227,16 +223,6 @@ fn fill_batch(rounds: usize) {
             batch.packet(session, false, 0, Some(round as u64), black_box(args), Vec::new());
         }
         black_box(batch.into_parts());
-    }
-}
-
-fn broadcast(rounds: usize) {
-    let mut fleet = Fleet::new(CLIENTS);
-    let text = event(SMALL);
-    // Nobody reads: to hear that a socket has room again would be work, left to chance. The sockets
-    // take more frames than there are rounds.
-    for _ in 0..rounds {
-        fleet.broadcast(&text);
     }
 }
 

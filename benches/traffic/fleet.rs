@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ferrio::config::{ConfigKey, EngineConfig};
@@ -55,18 +55,9 @@ impl Fleet {
         Self { id, port, due, sessions, clients, tick: 0 }
     }
 
-    /// Emits a text to the room, and waits until it was written. The shard is held up until all is asked
-    /// for: in how many rounds it does that would be left to chance.
+    /// Emits a text to the room, and waits until it was written.
     pub fn broadcast(&mut self, text: &str) {
         self.tick += 1;
-        let (held, is_held) = mpsc::channel();
-        let (gate, opens) = mpsc::channel::<()>();
-        let hold = move || {
-            held.send(()).expect("a receiver");
-            assert!(opens.recv().is_err(), "nothing is sent");
-        };
-        Pool::global().run(hold).expect("a thread");
-        is_held.recv().expect("the shard is held up");
         let broadcast = Broadcast {
             namespace: NAMESPACE,
             rooms: [ROOM].into_iter().collect(),
@@ -77,9 +68,7 @@ impl Fleet {
             emits: 1,
         };
         Pool::global().send_all(|| Command::Broadcast(Box::new(broadcast.clone())));
-        let barrier = ask_to_settle();
-        drop(gate);
-        wait_for(&barrier);
+        settle();
     }
 
     /// A client sends bytes; returns the events that came of it.
@@ -129,17 +118,8 @@ impl Due {
 
 /// Waits until the shard has done all that it was asked for.
 fn settle() {
-    wait_for(&ask_to_settle());
-}
-
-/// What the shard reaches once it has done all that it was asked for.
-fn ask_to_settle() -> Arc<Barrier> {
     let barrier = Arc::new(Barrier::default());
     Pool::global().send_all(|| Command::Flush(barrier.clone()));
-    barrier
-}
-
-fn wait_for(barrier: &Barrier) {
     assert!(barrier.wait(Duration::from_secs(60)), "the shard has not answered");
 }
 
