@@ -158,7 +158,11 @@ function rethrow(err) {
   throw err;
 }
 
-/** Delivers the records of one connection's chunk. True when application code was set going. */
+/**
+ * Delivers the records of one connection's chunk, and of the next one if that is more of the same: a
+ * thread that reads for itself would have found both in one read by now. True when application code
+ * was set going.
+ */
 function deliverChunk(batch) {
   const { records } = batch;
   if (records[batch.at] < 0) {
@@ -176,6 +180,9 @@ function deliverChunk(batch) {
       const packet = takeDecoded(batch);
       if (conn !== undefined) {
         (wave ??= []).push(packet);
+        if (goesOn(batch)) {
+          batch.at++;
+        }
       }
       continue;
     }
@@ -200,6 +207,11 @@ function deliverChunk(batch) {
     busy = true;
   }
   return busy;
+}
+
+/** True when a further chunk of the same connection begins here, with a message. */
+function goesOn({ records, at, session }) {
+  return records[at] === -session - 1 && records[at + 1] <= RAW_BINARY;
 }
 
 function takeDecoded(batch) {

@@ -3,6 +3,7 @@
 // The order in which things arrive is the order in which they were emitted.
 
 const assert = require("node:assert/strict");
+const test = require("node:test");
 const { eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, deferred, next, settle } = require("../support/events");
@@ -151,4 +152,25 @@ eachTransport("events that listeners emit come in their order", async (t, transp
     (await received).map(([n]) => n),
     numbers(300),
   );
+});
+
+/** Nothing else runs in this thread meanwhile. Other threads read what there is. */
+function stay(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test("what a client has sent in two pieces while JavaScript was busy is taken in together", async (t) => {
+  const app = await serve(t, { transport: "websocket" });
+  const { client, socket } = await app.connect();
+  const seen = [];
+  socket.on("event", (n) => seen.push(n));
+  const gone = next(socket, "disconnect");
+  const { ws } = client.io.engine.transport;
+  ws.send('42["event",1]');
+  stay(50);
+  ws.send("41");
+  stay(50);
+  const [reason] = await gone;
+  assert.equal(reason, "client namespace disconnect");
+  assert.deepEqual(seen, [], "it has left before its event gets to a listener");
 });
