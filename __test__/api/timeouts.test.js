@@ -7,7 +7,7 @@ const { Socket: EngineClient } = require("engine.io-client");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
-const { collect, next, settle } = require("../support/events");
+const { collect, deferred, next, settle, until } = require("../support/events");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 /** Where a client of the engine alone finds it. */
@@ -35,6 +35,24 @@ test("a client that is closed at any moment of its upgrade hears of it", async (
   atEnd(t, () => clients.forEach((client) => client.close()));
   const left = await Promise.all(clients.map((client) => next(client, "close")));
   assert.deepEqual(new Set(left.map(([reason]) => reason)), new Set(["transport close"]));
+  assert.equal(app.io.engine.clientsCount, 0);
+});
+
+test("a client whose connection is discarded in the middle of its upgrade hears of it", async (t) => {
+  const app = await serve(t);
+  const opened = next(app.io.engine, "connection");
+  const client = new EngineClient(app.url, ENGINE);
+  atEnd(t, () => client.close());
+  const probe = deferred();
+  client._probe = probe.resolve;
+  const [conn] = await opened;
+  await probe.promise;
+  await until(() => conn.transport.writable, "a GET waits");
+  client.once("upgrading", () => conn.close(true));
+  const left = next(client, "close");
+  delete client._probe;
+  client._probe("websocket");
+  assert.equal((await left)[0], "transport close");
   assert.equal(app.io.engine.clientsCount, 0);
 });
 

@@ -298,6 +298,14 @@ impl Session {
         if self.state != State::Open && !(discard && self.state == State::Closing) {
             return;
         }
+        if discard && self.is_switching() {
+            // Only over the probing WebSocket does the client still hear that it is over: what ends
+            // the probe ends the session.
+            self.state = State::Closing;
+            self.queue.clear();
+            self.close_deadline = Some(ctx.now);
+            return;
+        }
         match &mut self.transport {
             Transport::Polling(polling)
                 if !discard && (polling.pending.is_none() || !self.queue.is_empty()) =>
@@ -406,11 +414,17 @@ impl Session {
             }
             TimerKind::Noop => self.on_noop_timer(ctx),
             TimerKind::Close => {
-                if self.close_deadline.is_some_and(|deadline| deadline <= ctx.now) {
+                if self.is_overdue(ctx) {
                     self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
                 }
             }
         }
+    }
+
+    /// True when a deferred close has waited long enough.
+    fn is_overdue(&self, ctx: &Context) -> bool {
+        self.state == State::Closing
+            && self.close_deadline.is_some_and(|deadline| deadline <= ctx.now)
     }
 
     /// Writes what is queued.

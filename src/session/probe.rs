@@ -205,6 +205,16 @@ impl Session {
             let (port, handle) = (self.inbound.port, self.inbound.handle);
             ctx.events(port).probe_failed(handle, probe.ws.link);
             leave(ctx, port, handle, probe.ws, farewell);
+            if self.is_overdue(ctx) {
+                self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
+            }
         }
+    }
+
+    /// True when the client has all that it waits for before it switches: its next word comes over
+    /// the WebSocket.
+    pub(super) fn is_switching(&self) -> bool {
+        self.probe.as_ref().is_some_and(|probe| probe.step == ProbeStep::Answered)
+            && !self.is_polled()
     }
 }
