@@ -16,6 +16,16 @@ class AcceptedPolling extends Polling {
     debug("polled through the native listener");
   }
 
+  addListener(event, listener) {
+    this._notice(event);
+    return super.addListener(event, listener);
+  }
+
+  prependListener(event, listener) {
+    this._notice(event);
+    return super.prependListener(event, listener);
+  }
+
   onRequest(req) {
     this._show();
     super.onRequest(req);
@@ -41,6 +51,13 @@ class AcceptedPolling extends Polling {
       super.onClose();
     } else {
       Transport.prototype.onClose.call(this);
+    }
+  }
+
+  /** Whoever listens for the headers of answers may change them. */
+  _notice(event) {
+    if (event === "headers") {
+      this._show();
     }
   }
 
