@@ -21,6 +21,7 @@ const { App, closeAtEnd, connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { selfSigned } = require("../support/certificate");
 const { next, until } = require("../support/events");
+const { startFixture } = require("../support/fixture");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 const NATIVE = { acceptor: "native" };
@@ -393,6 +394,45 @@ function declare() {
     assert.equal(closed, false);
     client.disconnect();
     await closing;
+  });
+
+  test("a listener of the application that throws costs no other connection its request", async (t) => {
+    const fixture = startFixture(t, "beside");
+    const { port } = await fixture.report();
+    const url = `http://127.0.0.1:${port}`;
+    const blocked = request(`${url}/block`);
+    assert.deepEqual(await fixture.report(), { blocks: true });
+    const first = net.connect(port, "127.0.0.1");
+    atEnd(t, () => first.destroy());
+    first.write("GET /throw HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(first, "connect");
+    const others = Array.from({ length: 20 }, (_, n) => request(`${url}/${n}`));
+    const answers = await Promise.all(others);
+    assert.deepEqual(
+      answers.map(({ text }) => text),
+      Array.from({ length: 20 }, (_, n) => `/${n}`),
+    );
+    assert.deepEqual(await fixture.report(), { thrown: "not today" });
+    await blocked;
+  });
+
+  test("a head that is too long for the http server is answered by it", async (t) => {
+    const httpServer = http.createServer({ maxHeaderSize: 2_000 });
+    const app = await serve(t, { httpServer, options: NATIVE });
+    await until(() => httpServer._handle.constructor.name === "Listening");
+    const url = `${app.url}/socket.io/?EIO=4&transport=polling`;
+    const answer = (length) => request(url, { headers: { "X-Long": "x".repeat(length) } });
+    assert.equal((await answer(1_000)).status, 200);
+    assert.equal((await answer(3_000)).status, 431);
+  });
+
+  test("requests have the class that the http server was given", async (t) => {
+    class Request extends http.IncomingMessage {}
+    const httpServer = http.createServer({ IncomingMessage: Request });
+    const app = await serve(t, { httpServer, options: NATIVE });
+    await until(() => httpServer._handle.constructor.name === "Listening");
+    const { socket } = await app.connect("/", { transports: ["websocket"] });
+    assert.ok(socket.request instanceof Request);
   });
 
   test("a server that listens already, and one that listens again, is taken over", async (t) => {

@@ -137,6 +137,22 @@ eachTransport("the transport tells of packets, drain and close", async (t, trans
   assert.equal(used.readyState, "closed");
 });
 
+test("a listener for the headers of a polling transport may change them", async (t) => {
+  const app = await serve(t);
+  app.io.engine.on("connection", (conn) => {
+    conn.transport.once("headers", (headers) => {
+      headers["X-Answer"] = "yes";
+    });
+    conn.send("now");
+  });
+  const connection = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  await connection;
+  const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  const { headers, text } = await request(url);
+  assert.deepEqual([headers["x-answer"], text], ["yes", "4now"]);
+});
+
 test("the polling transport shows the requests that are under way", async (t) => {
   const app = await serve(t);
   const connection = next(app.io.engine, "connection");

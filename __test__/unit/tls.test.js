@@ -205,6 +205,15 @@ function declare() {
     });
   }
 
+  test("a connection that stays silent at first may speak later", async (t) => {
+    const app = await serveSecure(t);
+    const socket = await connectSecure(t, app);
+    // The http server is given it, and waits as long as it does with its own.
+    await until(() => app.httpServer._connections === 1, "Node has the connection");
+    socket.write("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert.match(await read(socket, /\r\n\r\n/), /^HTTP\/1.1 404 /);
+  });
+
   test("versions can be left out", async (t) => {
     const app = await serveSecure(t, { minVersion: "TLSv1.3" });
     await assert.rejects(connectSecure(t, app, { maxVersion: "TLSv1.2" }));

@@ -54,9 +54,9 @@ class AcceptedPolling extends Polling {
     }
   }
 
-  /** Whoever listens for the headers of answers may change them. */
+  /** Whoever listens for the headers of answers may change them. The first to do so is the engine. */
   _notice(event) {
-    if (event === "headers") {
+    if (event === "headers" && this.listenerCount("headers") > 0) {
       this._show();
     }
   }

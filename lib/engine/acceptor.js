@@ -123,11 +123,12 @@ class Acceptor {
       .filter((route) => route !== undefined);
     // Node's 0 means for ever.
     const keepAlive = httpServer.keepAliveTimeout || FOREVER;
-    const policy = JSON.stringify([keepAlive, routes]);
+    const maxHead = httpServer.maxHeaderSize || http.maxHeaderSize;
+    const policy = JSON.stringify([keepAlive, maxHead, routes]);
     if (policy !== this._policy) {
       debug("served natively from now on: %s", policy);
       this._policy = policy;
-      core.setPolicy(this.id, keepAlive, routes);
+      core.setPolicy(this.id, keepAlive, maxHead, routes);
     }
   }
 

@@ -9,6 +9,7 @@ const { EventEmitter } = require("events");
 const http = require("http");
 const cookie = require("cookie");
 const { isPlainWsEngine } = require("./foreign");
+const { field } = require("./tls");
 
 /** Listeners of http servers that only pass on what is not the engine's. */
 const ours = new WeakSet();
@@ -70,7 +71,8 @@ function routeOf(engine, path, pristine, httpServer) {
     !Array.isArray(opts.transports) ||
     // One listener is the http server's own.
     httpServer.listenerCount("connection") !== 1 ||
-    httpServer.listenerCount("secureConnection") > 1
+    httpServer.listenerCount("secureConnection") > 1 ||
+    !makesUsualRequests(httpServer)
   ) {
     return undefined;
   }
@@ -117,6 +119,12 @@ function hasSay(engine, pristine) {
     engine.listenerCount("initial_headers") > 0 ||
     Boolean(engine.opts.allowRequest)
   );
+}
+
+/** True where requests are what Node makes of them by default: those that are made here are. */
+function makesUsualRequests(httpServer) {
+  const makesOthers = field(httpServer, "IncomingMessage") !== http.IncomingMessage;
+  return !makesOthers && httpServer.maxHeadersCount === null && !httpServer.joinDuplicateHeaders;
 }
 
 /** Http servers of which somebody knows, or may know, sockets or upgrade requests. */

@@ -258,4 +258,4 @@ function noop() {}
 /** Milliseconds: who is there answers faster. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
-module.exports = { createSecureServer, kDecrypted, kTls, markAsSecure, prepareServer };
+module.exports = { createSecureServer, field, kDecrypted, kTls, markAsSecure, prepareServer };

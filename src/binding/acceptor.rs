@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use super::core::Core;
 use crate::server::{
-    Acceptor, Compression, Cors, Identity, Limits, Origins, Policy, Route, TlsSetup,
+    Acceptor, Compression, Cors, Identity, Limits, MAX_HEAD, Origins, Policy, Route, TlsSetup,
 };
 use crate::shard::Command;
 
@@ -174,11 +174,18 @@ impl Core {
     /// Replaces what a listener may serve by itself. `keepAlive`: milliseconds that an idle
     /// connection is kept.
     #[napi(catch_unwind)]
-    pub fn set_policy(&self, acceptor: u32, keep_alive: u32, routes: Vec<RouteOptions>) {
+    pub fn set_policy(
+        &self,
+        acceptor: u32,
+        keep_alive: u32,
+        max_head: u32,
+        routes: Vec<RouteOptions>,
+    ) {
         let Some(acceptor) = self.acceptors.get(&acceptor) else { return };
         let routes = routes.into_iter().filter_map(|route| self.route(route)).collect();
         let keep_alive = Duration::from_millis(keep_alive.into());
-        acceptor.set_policy(Policy { routes, keep_alive });
+        let max_head = MAX_HEAD.min(max_head as usize);
+        acceptor.set_policy(Policy { routes, keep_alive, max_head });
     }
 
     /// Takes the connections that a listener does not serve.

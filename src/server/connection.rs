@@ -200,7 +200,7 @@ impl Connection {
                 return Next::End;
             }
         }
-        self.following(limits.first_bytes).await
+        self.first().await
     }
 
     /// Takes the header that tells where the connection comes from. False without a sound one.
@@ -235,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// Reads the first request of a connection that begins with it.
+    /// Reads the first request.
     async fn first(&mut self) -> Next {
         let deadline = Instant::now() + self.acceptor.limits.first_bytes;
         loop {
@@ -278,8 +278,7 @@ impl Connection {
         }
     }
 
-    /// Reads the next request, on a connection that was kept, or whose first bytes had to be taken. It
-    /// may stay silent for so long.
+    /// Reads the next request on a connection that was kept. It may stay silent for so long.
     async fn following(&mut self, idle: Duration) -> Next {
         let mut deadline = Instant::now() + idle;
         let mut begun = false;

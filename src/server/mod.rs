@@ -28,6 +28,7 @@ pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
 #[cfg(feature = "fuzzing")]
 pub use proxy_protocol::{Header, MAX_HEADER, header};
+pub use request::MAX_HEAD;
 #[cfg(feature = "fuzzing")]
 pub use request::{Kind, Look, look};
 pub use tls::{Identity, TlsSetup};

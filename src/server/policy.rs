@@ -16,6 +16,8 @@ pub struct Policy {
     pub routes: Vec<Route>,
     /// How long an idle HTTP connection is kept after an answer.
     pub keep_alive: Duration,
+    /// The longest head of a request; `MAX_HEAD` at most.
+    pub max_head: usize,
 }
 
 impl Policy {

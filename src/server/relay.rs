@@ -4,8 +4,10 @@
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvFlags, Shutdown, SocketAddrAny, SocketFlags, SocketType, getsockname,
     shutdown, socketpair,
@@ -15,14 +17,14 @@ use tokio::time::timeout;
 
 use crate::transport::{Flush, Tls, watch};
 
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, Alive};
 use super::address::write_address;
 use super::passed::Passed;
 use super::stream::{Read, receive, write_all};
 use super::wire::{Parts, read_records};
 
 /// Gives a connection, with what was read of it, to JavaScript.
-pub fn pass(acceptor: &Acceptor, peer: Option<&SocketAddrAny>, parts: Parts, bytes: Vec<u8>) {
+pub fn pass(acceptor: &Arc<Acceptor>, peer: Option<&SocketAddrAny>, parts: Parts, bytes: Vec<u8>) {
     let Parts { fd, tls } = parts;
     // Where the descriptor does not tell.
     let addresses = (tls.is_some() || acceptor.is_proxied()).then(|| addresses(peer, &fd));
@@ -35,7 +37,8 @@ pub fn pass(acceptor: &Acceptor, peer: Option<&SocketAddrAny>, parts: Parts, byt
             let Ok((ours, theirs)) = pair else { return };
             let (Ok(outer), Ok(inner)) = (watch(fd), watch(ours)) else { return };
             let relay = Relay { outer, inner, tls: RefCell::new(tls) };
-            tokio::task::spawn_local(async move { relay.run(bytes).await });
+            let alive = Alive::new(acceptor);
+            tokio::task::spawn_local(async move { relay.run(bytes, alive).await });
             acceptor.pass(Passed { fd: theirs, bytes: Vec::new(), addresses });
         }
     }
@@ -58,9 +61,14 @@ struct Relay {
 }
 
 impl Relay {
-    async fn run(&self, bytes: Vec<u8>) {
+    /// The listener is not closed before all that Node has written is with the kernel: the process may
+    /// exit then.
+    async fn run(&self, bytes: Vec<u8>, alive: Alive) {
         let inward = self.inward(bytes);
-        let outward = self.outward();
+        let outward = async {
+            self.outward().await;
+            drop(alive);
+        };
         tokio::pin!(inward, outward);
         tokio::select! {
             () = &mut inward => outward.await,
@@ -140,12 +148,24 @@ impl Relay {
             if state == Flush::Drained {
                 return Ok(());
             }
-            self.outer.writable().await?.clear_ready();
+            match timeout(GOODBYE, self.outer.writable()).await {
+                Ok(ready) => ready?.clear_ready(),
+                // A client that reads nothing may keep Node waiting, but not what Node has left.
+                Err(_) if self.is_left() => return Err(io::ErrorKind::TimedOut.into()),
+                Err(_) => {}
+            }
         }
+    }
+
+    /// True when Node has closed its end.
+    fn is_left(&self) -> bool {
+        let mut ends = [PollFd::new(&self.inner, PollFlags::empty())];
+        let known = poll(&mut ends, Some(&Timespec::default()));
+        known.is_ok() && ends.iter().any(|end| end.revents().contains(PollFlags::HUP))
     }
 }
 
 /// What is encrypted at a time: a record of TLS.
 const CHUNK: usize = 16 * 1024;
-/// How long a client may stay whose connection Node has closed.
+/// How long a client may stay, or read nothing, whose connection Node has closed.
 const GOODBYE: Duration = Duration::from_secs(30);

@@ -76,10 +76,10 @@ pub fn look(bytes: &[u8], policy: &Policy) -> Look {
         return Look::Foreign;
     }
     let Some(len) = head_len(bytes) else {
-        let may_become_one = bytes.len() < MAX_HEAD && !has_bare_break(bytes);
+        let may_become_one = bytes.len() < policy.max_head && !has_bare_break(bytes);
         return if may_become_one { Look::More } else { Look::Foreign };
     };
-    match bytes.get(..len).filter(|_| len <= MAX_HEAD).and_then(|head| read(head, policy)) {
+    match bytes.get(..len).filter(|_| len <= policy.max_head).and_then(|head| read(head, policy)) {
         Some(request) => Look::Ours(request),
         None => Look::Foreign,
     }

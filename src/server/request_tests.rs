@@ -2,7 +2,11 @@ use super::*;
 use std::time::Duration;
 
 fn policy() -> Policy {
-    Policy { routes: vec![Route::open_to_all("/socket.io/")], keep_alive: Duration::from_secs(5) }
+    Policy {
+        routes: vec![Route::open_to_all("/socket.io/")],
+        keep_alive: Duration::from_secs(5),
+        max_head: MAX_HEAD,
+    }
 }
 
 fn get(query: &str, headers: &str) -> String {
@@ -114,7 +118,7 @@ fn a_post_that_is_too_long_or_of_unknown_length_is_not_ours() {
 fn paths_that_begin_alike_leave_the_choice_to_node() {
     let policy = Policy {
         routes: vec![Route::open_to_all("/"), Route::open_to_all("/socket.io/")],
-        ..Policy::default()
+        ..policy()
     };
     let request = get("EIO=4&transport=polling", "");
     assert_eq!(look(request.as_bytes(), &policy), Look::Foreign);
