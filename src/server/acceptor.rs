@@ -24,7 +24,6 @@ use crate::transport::watch as watch_fd;
 use super::connection;
 use super::passed::{Passed, Queue};
 use super::policy::Policy;
-use super::request::MAX_HEAD;
 use super::sid::Sids;
 
 /// A listening socket and its connections. JavaScript holds one too.
@@ -46,9 +45,8 @@ pub struct Acceptor {
     pending: AtomicUsize,
     shaking: AtomicUsize,
     alive: AtomicUsize,
-    phase: watch::Sender<Phase>,
+    signal: watch::Sender<Signal>,
     unlistened: Barrier,
-    drops: watch::Sender<u32>,
 }
 
 /// Bounds of what peers can make an acceptor do.
@@ -75,13 +73,40 @@ pub enum Phase {
     Dropped,
 }
 
+/// What connections are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// What they may still do.
+    pub phase: Phase,
+    /// Changes when those over HTTP have to go.
+    drops: u32,
+}
+
+/// Hears of changes that concern a connection.
+#[derive(Debug)]
+pub struct Ear {
+    signal: watch::Receiver<Signal>,
+    drops: u32,
+}
+
+impl Ear {
+    /// Completes when a phase has come, or the connections of before have to go. True for the latter.
+    pub async fn hears(&mut self, at: Phase) -> bool {
+        let Self { signal, drops } = self;
+        let concerns = |now: &Signal| now.phase >= at || now.drops != *drops;
+        match signal.wait_for(concerns).await {
+            Ok(now) => now.drops != *drops || now.phase == Phase::Dropped,
+            // An acceptor that is gone has closed.
+            Err(_) => true,
+        }
+    }
+}
+
 /// What connections share on their thread.
 #[derive(Debug)]
 pub struct Local {
     /// Makes the ids of sessions.
     pub sids: RefCell<Sids>,
-    /// Where a connection is looked at.
-    pub scratch: RefCell<Vec<u8>>,
 }
 
 /// Counts as a connection while it lives.
@@ -92,10 +117,7 @@ impl Local {
     /// That of the thread that asks.
     pub fn of_thread() -> Rc<Self> {
         thread_local! {
-            static LOCAL: Rc<Local> = Rc::new(Local {
-                sids: RefCell::new(Sids::new()),
-                scratch: RefCell::new(vec![0; MAX_HEAD]),
-            });
+            static LOCAL: Rc<Local> = Rc::new(Local { sids: RefCell::new(Sids::new()) });
         }
         LOCAL.with(Rc::clone)
     }
@@ -125,9 +147,8 @@ impl Acceptor {
             pending: AtomicUsize::new(0),
             shaking: AtomicUsize::new(0),
             alive: AtomicUsize::new(0),
-            phase: watch::Sender::new(Phase::Open),
+            signal: watch::Sender::new(Signal { phase: Phase::Open, drops: 0 }),
             unlistened: Barrier::default(),
-            drops: watch::Sender::new(0),
         })
     }
 
@@ -189,9 +210,9 @@ impl Acceptor {
     /// Stops accepting; connections end what they have begun, or at once when `now`.
     pub fn close(&self, now: bool) {
         let next = if now { Phase::Dropped } else { Phase::Draining };
-        self.phase.send_if_modified(|phase| {
-            let changes = *phase < next;
-            *phase = next.max(*phase);
+        self.signal.send_if_modified(|signal| {
+            let changes = signal.phase < next;
+            signal.phase = next.max(signal.phase);
             changes
         });
     }
@@ -201,19 +222,16 @@ impl Acceptor {
         self.unlistened.wait(UNLISTEN_LIMIT);
     }
 
-    /// Follows the phase.
-    pub fn phase(&self) -> watch::Receiver<Phase> {
-        self.phase.subscribe()
-    }
-
-    /// Changes when connections over HTTP have to go.
-    pub fn drops(&self) -> watch::Receiver<u32> {
-        self.drops.subscribe()
+    /// Listens to what concerns a connection of now.
+    pub fn listen(&self) -> Ear {
+        let signal = self.signal.subscribe();
+        let drops = signal.borrow().drops;
+        Ear { signal, drops }
     }
 
     /// Drops the connections that it serves over HTTP, and goes on.
     pub fn drop_connections(&self) {
-        self.drops.send_modify(|drops| *drops = drops.wrapping_add(1));
+        self.signal.send_modify(|signal| signal.drops = signal.drops.wrapping_add(1));
     }
 
     /// Gives a connection to JavaScript.
@@ -287,15 +305,15 @@ impl Drop for Alive {
 }
 
 async fn accept(acceptor: Arc<Acceptor>, listener: OwnedFd, alive: Alive) {
-    let mut phase = acceptor.phase();
+    let mut signal = acceptor.signal.subscribe();
     let local = Local::of_thread();
     // Connections inherit it. A unix socket has no such option.
     let _ = set_tcp_nodelay(&listener, true);
     let Ok(listener) = watch_fd(listener) else { return };
-    while *phase.borrow_and_update() == Phase::Open {
+    while signal.borrow_and_update().phase == Phase::Open {
         let next = tokio::select! {
             next = accept_some(&acceptor, &local, &listener) => next,
-            _ = phase.changed() => continue,
+            _ = signal.changed() => continue,
         };
         if let Next::After(pause) = next {
             tokio::time::sleep(pause).await;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, SocketAddrAny};
 use rustls::ServerConfig;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::shard::Pool;
@@ -16,12 +15,12 @@ use crate::transport::{Tls, watch as watch_fd};
 
 use super::acceptor::{Acceptor, Alive, Local, Phase, Shaking};
 use super::exchange::{self, Outcome};
-use super::handshake::{self, Origin};
+use super::handshake::{self, Switching};
 use super::policy::Policy;
 use super::proxy_protocol::{self, Header};
 use super::relay;
-use super::request::{Kind, Look, MAX_HEAD, Request, look};
-use super::stream::{Read, peek, receive, take};
+use super::request::{Look, MAX_HEAD, Request, look};
+use super::stream::{Read, peek, receive, take, with_scratch};
 use super::wire::{Parts, Wire};
 
 /// Takes a connection that was just accepted. Most bring their first request along.
@@ -36,27 +35,39 @@ pub fn admit(
         return begin(acceptor, fd, peer, tls);
     }
     let policy = acceptor.policy();
-    let mut scratch = local.scratch.borrow_mut();
+    let parts = Parts { fd, tls: None };
     if policy.routes.is_empty() {
         // Somebody else has a part in all that comes.
-        return relay::pass(acceptor, None, Parts { fd, tls: None }, Vec::new());
+        return relay::pass(acceptor, None, parts, Vec::new());
     }
-    let bytes = match receive(&fd, &mut scratch, RecvFlags::empty()) {
-        Read::Bytes(count) => scratch.get(..count).unwrap_or_default(),
-        Read::Nothing => &[],
-        Read::End => return,
-    };
-    match look(bytes, &policy) {
-        Look::Foreign => {
-            relay::pass(acceptor, None, Parts { fd, tls: None }, bytes.to_vec());
-        }
-        Look::Ours(request) if matches!(request.kind, Kind::OpenWebSocket { .. }) => {
+    with_scratch(|scratch| {
+        let bytes = match receive(&parts.fd, scratch, RecvFlags::empty()) {
+            Read::Bytes(count) => scratch.get(..count).unwrap_or_default(),
+            Read::Nothing => &[],
+            Read::End => return,
+        };
+        admit_with(acceptor, local, &policy, parts, peer, bytes);
+    });
+}
+
+/// Takes a connection of which so much was read.
+fn admit_with(
+    acceptor: &Arc<Acceptor>,
+    local: &Rc<Local>,
+    policy: &Policy,
+    parts: Parts,
+    peer: Option<SocketAddrAny>,
+    bytes: &[u8],
+) {
+    match look(bytes, policy) {
+        Look::Foreign => relay::pass(acceptor, None, parts, bytes.to_vec()),
+        Look::Ours(request) if request.kind.is_for_web_socket() => {
             let Some((head, rest)) = bytes.split_at_checked(request.len) else { return };
-            let origin = Origin { acceptor, peer: peer.as_ref(), head };
-            let parts = Parts { fd, tls: None };
-            handshake::open_web_socket(&origin, local, &policy, &request, parts, rest.to_vec());
+            let switching = Switching { acceptor, local, peer, head, rest, parts };
+            handshake::switch(switching, policy, &request);
         }
         Look::More | Look::Ours(_) => {
+            let Parts { fd, .. } = parts;
             let Ok(fd) = watch_fd(fd) else { return };
             let connection = Connection {
                 acceptor: acceptor.clone(),
@@ -129,16 +140,18 @@ enum Next {
 
 impl Connection {
     async fn run(mut self) {
-        let mut phase = self.acceptor.phase();
-        let mut drops = self.acceptor.drops();
+        let mut ear = self.acceptor.listen();
         let mut next = tokio::select! {
             next = self.begin() => next,
             // Only what has begun is ended.
-            () = closed(&mut phase, Phase::Draining) => {
+            is_dropped = ear.hears(Phase::Draining) => {
+                if is_dropped {
+                    return;
+                }
                 if !self.has_preface() {
                     self.read_at_once();
                 }
-                if self.buffer.is_empty() { Next::End } else { Next::Foreign }
+                self.last()
             }
         };
         loop {
@@ -147,13 +160,16 @@ impl Connection {
                 Next::Foreign => return self.pass(),
                 Next::End => return,
             };
-            if matches!(request.kind, Kind::OpenWebSocket { .. } | Kind::Upgrade { .. }) {
-                return handshake::switch(self, &policy, &request, head).await;
+            if request.kind.is_for_web_socket() {
+                let Self { acceptor, local, wire, peer, buffer, _alive } = self;
+                let (acceptor, local, parts) = (&acceptor, &local, wire.into_parts());
+                let (head, rest) = (&head, &buffer);
+                let switching = Switching { acceptor, local, peer, head, rest, parts };
+                return handshake::switch(switching, &policy, &request);
             }
             let outcome = tokio::select! {
                 outcome = exchange::serve(&mut self, &policy, &request, &head) => outcome,
-                () = closed(&mut phase, Phase::Dropped) => return,
-                _ = drops.changed() => return,
+                _ = ear.hears(Phase::Dropped) => return,
             };
             match outcome {
                 Outcome::Answered if request.close => return,
@@ -168,9 +184,11 @@ impl Connection {
             let idle = policy.keep_alive + KEEP_ALIVE_GRACE;
             next = tokio::select! {
                 next = self.following(idle) => next,
-                _ = drops.changed() => return,
-                () = closed(&mut phase, Phase::Draining) => {
-                    if self.buffer.is_empty() { Next::End } else { Next::Foreign }
+                is_dropped = ear.hears(Phase::Draining) => {
+                    if is_dropped {
+                        return;
+                    }
+                    self.last()
                 }
             };
         }
@@ -207,29 +225,35 @@ impl Connection {
     async fn take_proxy_header(&mut self) -> bool {
         let fd = &self.wire.fd;
         loop {
-            let ended = match fd.readable().await {
-                Ok(mut ready) => {
-                    let ended = ready.ready().is_read_closed();
-                    ready.clear_ready();
-                    ended
+            let Ok(mut ready) = fd.readable().await else { return false };
+            let ended = ready.ready().is_read_closed();
+            let header = with_scratch(|scratch| match peek(fd.get_ref(), scratch) {
+                Read::Bytes(count) => {
+                    let header = proxy_protocol::header(scratch.get(..count).unwrap_or_default());
+                    match header {
+                        Header::Whole { len, .. }
+                            if !scratch
+                                .get_mut(..len)
+                                .is_some_and(|head| take(fd.get_ref(), head)) =>
+                        {
+                            Header::Invalid
+                        }
+                        header => header,
+                    }
                 }
-                Err(_) => return false,
-            };
-            let mut scratch = self.local.scratch.borrow_mut();
-            let count = match peek(fd.get_ref(), &mut scratch) {
-                Read::Bytes(count) => count,
-                Read::Nothing => continue,
-                Read::End => return false,
-            };
-            match proxy_protocol::header(scratch.get(..count).unwrap_or_default()) {
+                Read::Nothing => Header::More,
+                Read::End => Header::Invalid,
+            });
+            match header {
                 Header::More if ended => return false,
-                Header::More => {}
+                Header::More => ready.clear_ready(),
                 Header::Invalid => return false,
-                Header::Whole { len, source } => {
+                Header::Whole { source, .. } => {
+                    // Still ready: what comes behind the header may have come with it.
                     if let Some(source) = source {
                         self.peer = Some(source.into());
                     }
-                    return scratch.get_mut(..len).is_some_and(|head| take(fd.get_ref(), head));
+                    return true;
                 }
             }
         }
@@ -252,13 +276,19 @@ impl Connection {
         }
     }
 
+    /// What becomes of the connection when no more of it is read.
+    fn last(&self) -> Next {
+        if self.buffer.is_empty() { Next::End } else { Next::Foreign }
+    }
+
     /// Reads what has come, if anything has.
     fn read_at_once(&mut self) {
-        let mut scratch = self.local.scratch.borrow_mut();
-        let read = receive(self.wire.fd.get_ref(), &mut scratch, RecvFlags::empty());
-        if let Read::Bytes(count) = read {
-            self.buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
-        }
+        with_scratch(|scratch| {
+            let read = receive(self.wire.fd.get_ref(), scratch, RecvFlags::empty());
+            if let Read::Bytes(count) = read {
+                self.buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
+            }
+        });
     }
 
     /// What the bytes that were read ask for. Nothing while more have to come.
@@ -314,12 +344,6 @@ impl Connection {
         }
         std::future::pending().await
     }
-}
-
-/// Completes when the acceptor has come to a phase.
-async fn closed(phase: &mut watch::Receiver<Phase>, at: Phase) {
-    // An acceptor that is gone has closed.
-    let _ = phase.wait_for(|now| *now >= at).await;
 }
 
 /// A request that leaves the client just before its time is up still finds the connection.

@@ -14,9 +14,8 @@ use crate::shard::{
     next_link,
 };
 
-use super::acceptor::{Acceptor, Local};
+use super::acceptor::{Acceptor, Alive, Local};
 use super::address::{write_address, write_latin1};
-use super::connection::Connection;
 use super::policy::{Policy, Route};
 use super::relay;
 use super::request::{Kind, Request};
@@ -33,40 +32,107 @@ pub struct Origin<'a> {
     pub head: &'a [u8],
 }
 
-/// Opens a connection over WebSocket. `rest` was read behind the head: clients wait for the answer
-/// before they send, so there hardly ever is any.
-pub fn open_web_socket(
-    origin: &Origin<'_>,
-    local: &Rc<Local>,
-    policy: &Policy,
-    request: &Request,
-    mut parts: Parts,
-    rest: Vec<u8>,
-) {
+/// A connection whose request asks for a WebSocket.
+pub struct Switching<'a> {
+    /// Where it was accepted.
+    pub acceptor: &'a Arc<Acceptor>,
+    /// What is shared on this thread.
+    pub local: &'a Rc<Local>,
+    /// The other end.
+    pub peer: Option<SocketAddrAny>,
+    /// The request's head.
+    pub head: &'a [u8],
+    /// What was read behind the head: clients wait for the answer before they send, so there hardly
+    /// ever is any.
+    pub rest: &'a [u8],
+    /// Where bytes come from and go.
+    pub parts: Parts,
+}
+
+/// Makes a WebSocket of a connection.
+pub fn switch(switching: Switching<'_>, policy: &Policy, request: &Request) {
     let Some(route) = policy.routes.get(request.route) else { return };
-    let Kind::OpenWebSocket { key } = &request.kind else { return };
-    if !origin.acceptor.begin_handshake() {
-        // One try: who is overloaded does not wait for a peer.
-        return parts.write_once(&response::overloaded());
+    match &request.kind {
+        Kind::OpenWebSocket { key } => {
+            let response = response::switching(route, request, key);
+            open_web_socket(switching, route, response);
+        }
+        Kind::Upgrade { sid, key } => match route.registry.find(sid) {
+            Some(known) => {
+                let response = response::switching(route, request, key);
+                upgrade(switching, known.session, sid, response);
+            }
+            None => {
+                let Switching { acceptor, peer, head, rest, parts, .. } = switching;
+                relay::pass(acceptor, peer.as_ref(), parts, [head, rest].concat());
+            }
+        },
+        _ => {}
     }
+}
+
+fn open_web_socket(mut switching: Switching<'_>, route: &Route, response: String) {
+    if !switching.acceptor.begin_handshake() {
+        // One try: who is overloaded does not wait for a peer.
+        return switching.parts.write_once(&response::overloaded());
+    }
+    let Switching { acceptor, local, peer, head, rest, parts } = switching;
     let Some(sid) = local.sids.borrow_mut().next() else { return };
     let link = next_link();
     let Parts { fd, tls } = parts;
+    let origin = Origin { acceptor, peer: peer.as_ref(), head };
     let details = origin.details(route, &sid, Some(link), &fd);
     let start = Start::WebSocket(Link {
         id: link,
         fd: Some(fd),
         tls,
-        head: rest,
-        response: response::switching(route, request, key),
+        head: rest.to_vec(),
+        response,
         agreement: None,
         base64: false,
     });
     let packet = open_packet(&sid, &route.websocket_open);
     let accepted = |_| Accepted { details, registration: None };
-    if open(origin.acceptor, route, packet, start, accepted).is_none() {
-        origin.acceptor.heard(1);
+    if open(acceptor, route, packet, start, accepted).is_none() {
+        acceptor.heard(1);
     }
+}
+
+/// Has a session take a WebSocket that asks to take over from polling. What the session declines is
+/// for the http server.
+fn upgrade(switching: Switching<'_>, session: SessionRef, sid: &Sid, response: String) {
+    let Switching { acceptor, peer, head, rest, parts, .. } = switching;
+    let Parts { fd, tls } = parts;
+    let origin = Origin { acceptor, peer: peer.as_ref(), head };
+    let mut details = String::with_capacity(head.len() + 96);
+    origin.write(&mut details, &fd);
+    let link = Link {
+        id: next_link(),
+        fd: Some(fd),
+        tls,
+        head: rest.to_vec(),
+        response,
+        agreement: None,
+        base64: false,
+    };
+    let upgrade =
+        Upgrade { key: session.key, port: acceptor.port_id, handle: session.handle(), link };
+    let takeover = Box::new(Takeover { upgrade, details });
+    let (reply, declined) = oneshot::channel();
+    let kind = CallKind::Upgrade { takeover, reply };
+    let call = Call { key: session.key, sid: *sid, kind };
+    Pool::global().send(session.shard, Command::Call(Box::new(call)));
+    let bytes = [head, rest].concat();
+    let acceptor = acceptor.clone();
+    let alive = Alive::new(&acceptor);
+    tokio::task::spawn_local(async move {
+        if let Ok(Some(takeover)) = declined.await
+            && let Link { fd: Some(fd), tls, .. } = takeover.upgrade.link
+        {
+            relay::pass(&acceptor, peer.as_ref(), Parts { fd, tls }, bytes);
+        }
+        drop(alive);
+    });
 }
 
 /// Opens a connection over polling. Returns its sid and what the open packet says.
@@ -85,71 +151,6 @@ pub fn open_polling(
         registration: Some(route.registry.add(sid, session)),
     })?;
     Some((sid, packet))
-}
-
-/// Makes a WebSocket of a connection.
-pub async fn switch(connection: Connection, policy: &Policy, request: &Request, head: Vec<u8>) {
-    match &request.kind {
-        Kind::OpenWebSocket { .. } => {
-            let Connection { acceptor, local, wire, peer, buffer, .. } = connection;
-            let origin = Origin { acceptor: &acceptor, peer: peer.as_ref(), head: &head };
-            open_web_socket(&origin, &local, policy, request, wire.into_parts(), buffer);
-        }
-        Kind::Upgrade { sid, key } => {
-            let Some(route) = policy.routes.get(request.route) else { return };
-            match route.registry.find(sid) {
-                Some(known) => {
-                    let response = response::switching(route, request, key);
-                    upgrade(connection, known.session, sid, response, head).await;
-                }
-                None => pass(connection, head),
-            }
-        }
-        _ => {}
-    }
-}
-
-async fn upgrade(
-    connection: Connection,
-    session: SessionRef,
-    sid: &Sid,
-    response: String,
-    head: Vec<u8>,
-) {
-    let Connection { acceptor, wire, peer, buffer, .. } = connection;
-    let Parts { fd, tls } = wire.into_parts();
-    let origin = Origin { acceptor: &acceptor, peer: peer.as_ref(), head: &head };
-    let mut details = String::with_capacity(head.len() + 96);
-    origin.write(&mut details, &fd);
-    let link = Link {
-        id: next_link(),
-        fd: Some(fd),
-        tls,
-        head: buffer.clone(),
-        response,
-        agreement: None,
-        base64: false,
-    };
-    let upgrade =
-        Upgrade { key: session.key, port: acceptor.port_id, handle: session.handle(), link };
-    let takeover = Box::new(Takeover { upgrade, details });
-    let (reply, declined) = oneshot::channel();
-    let kind = CallKind::Upgrade { takeover, reply };
-    let call = Call { key: session.key, sid: *sid, kind };
-    Pool::global().send(session.shard, Command::Call(Box::new(call)));
-    if let Ok(Some(takeover)) = declined.await
-        && let Link { fd: Some(fd), tls, .. } = takeover.upgrade.link
-    {
-        let mut bytes = head;
-        bytes.extend_from_slice(&buffer);
-        relay::pass(&acceptor, peer.as_ref(), Parts { fd, tls }, bytes);
-    }
-}
-
-fn pass(mut connection: Connection, head: Vec<u8>) {
-    let rest = std::mem::replace(&mut connection.buffer, head);
-    connection.buffer.extend_from_slice(&rest);
-    connection.pass();
 }
 
 fn open(

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use httparse::{EMPTY_HEADER, Header, Status};
+use memchr::{memchr_iter, memmem};
 
 use crate::shard::Sid;
 
@@ -54,6 +55,13 @@ pub enum Kind {
     Upgrade { sid: Sid, key: String },
 }
 
+impl Kind {
+    /// True when the connection becomes a WebSocket.
+    pub fn is_for_web_socket(&self) -> bool {
+        matches!(self, Self::OpenWebSocket { .. } | Self::Upgrade { .. })
+    }
+}
+
 /// The encoding that an answer may have.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -99,7 +107,7 @@ fn may_concern(bytes: &[u8], policy: &Policy) -> bool {
 }
 
 fn head_len(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+    memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4)
 }
 
 fn read(head: &[u8], policy: &Policy) -> Option<Request> {
@@ -140,14 +148,14 @@ fn read(head: &[u8], policy: &Policy) -> Option<Request> {
 
 /// A line that ends without a carriage return.
 fn has_bare_break(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|two| matches!(two, [before, b'\n'] if *before != b'\r'))
+    memchr_iter(b'\n', bytes).any(|at| at > 0 && bytes.get(at - 1) != Some(&b'\r'))
 }
 
 /// Every line ends as it should, and none goes on in the next.
 fn has_plain_lines(head: &[u8]) -> bool {
-    let breaks = head.windows(2).filter(|two| *two == b"\r\n").count();
-    let single = head.iter().filter(|c| matches!(c, b'\r' | b'\n')).count();
-    single == breaks * 2
+    let follows = |at: usize| head.get(at + 1) == Some(&b'\n');
+    memchr_iter(b'\r', head).all(follows)
+        && memchr_iter(b'\r', head).count() == memchr_iter(b'\n', head).count()
 }
 
 fn kind_of(method: &str, query: &Query, fields: &Fields<'_>, route: &Route) -> Option<Kind> {

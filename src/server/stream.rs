@@ -1,5 +1,6 @@
 //! Plain reads and writes on a connection that is not blocking.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -7,8 +8,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::unix::AsyncFd;
 
+use super::request::MAX_HEAD;
+
 /// What a read has brought.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
     /// So many bytes.
     Bytes(usize),
@@ -35,25 +38,33 @@ pub fn take(fd: &OwnedFd, buffer: &mut [u8]) -> bool {
     true
 }
 
-/// Reads behind what the buffer has, waiting for some. Tries first: after a look at the socket
-/// nobody knows any more whether it has something.
+/// Reads behind what the buffer has, waiting for some. A socket that has brought less than it was
+/// asked for has no more, and is not tried again before it says so.
 pub async fn read_more(fd: &AsyncFd<OwnedFd>, buffer: &mut Vec<u8>) -> Read {
-    let mut chunk = [0; READ_CHUNK];
     loop {
-        match receive(fd.get_ref(), &mut chunk, RecvFlags::empty()) {
-            Read::Bytes(count) => {
-                buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
-                return Read::Bytes(count);
+        let Ok(mut ready) = fd.readable().await else { return Read::End };
+        let (read, is_all) = with_scratch(|scratch| {
+            let read = receive(fd.get_ref(), scratch, RecvFlags::empty());
+            if let Read::Bytes(count) = read {
+                buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
             }
-            Read::Nothing => {}
-            Read::End => return Read::End,
+            (read, !matches!(read, Read::Bytes(count) if count == scratch.len()))
+        });
+        if is_all {
+            ready.clear_ready();
         }
-        match fd.readable().await {
-            // Cleared before the next try: what comes from now on is news.
-            Ok(mut ready) => ready.clear_ready(),
-            Err(_) => return Read::End,
+        if read != Read::Nothing {
+            return read;
         }
     }
+}
+
+/// Lends the thread's buffer for reads of which little is kept.
+pub fn with_scratch<T>(use_it: impl FnOnce(&mut [u8]) -> T) -> T {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_LEN]);
+    }
+    SCRATCH.with_borrow_mut(|scratch| use_it(scratch))
 }
 
 /// Writes everything, waiting for the peer if need be.
@@ -82,4 +93,5 @@ pub fn receive(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Read {
     }
 }
 
-const READ_CHUNK: usize = 4096;
+/// The longest head of a request fits.
+const SCRATCH_LEN: usize = MAX_HEAD;
