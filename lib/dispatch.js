@@ -454,8 +454,14 @@ function flushAtExit() {
 }
 
 function onWakeAtExit() {
-  const [json, extras] = core.drain();
-  batches.push({ records: JSON.parse(json), extras, at: 0, extra: 0 });
+  for (;;) {
+    const [json, extras] = core.drain();
+    const records = JSON.parse(json);
+    if (records.length === 0) {
+      break;
+    }
+    batches.push({ records, extras, at: 0, extra: 0 });
+  }
   for (const batch of batches) {
     while (batch.at < batch.records.length) {
       if (batch.records[batch.at] < 0) {

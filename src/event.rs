@@ -149,13 +149,15 @@ const LISTENERS: u32 = 1 << 31;
 pub struct EventBatch {
     text: String,
     extras: Vec<Extra>,
+    /// Bytes of all extras.
+    extra_len: usize,
     chunk: u32,
 }
 
 impl EventBatch {
     /// An empty batch.
     pub fn new() -> Self {
-        Self { text: String::new(), extras: Vec::new(), chunk: NO_CHUNK }
+        Self { text: String::new(), extras: Vec::new(), extra_len: 0, chunk: NO_CHUNK }
     }
 
     /// True when there is nothing to deliver.
@@ -188,19 +190,21 @@ impl EventBatch {
         self.number(attachments.len() as u64);
         self.text.push_str(args);
         self.text.push(',');
-        self.extras.extend(attachments.into_iter().map(Extra::Binary));
+        for attachment in attachments {
+            self.extra(Extra::Binary(attachment));
+        }
     }
 
     /// A text message for the full decoder.
     pub fn raw_text(&mut self, session: u32, text: String) {
         self.record(session, "2,");
-        self.extras.push(Extra::Text(text));
+        self.extra(Extra::Text(text));
     }
 
     /// A binary message for the full decoder.
     pub fn raw_binary(&mut self, session: u32, data: Vec<u8>) {
         self.record(session, "3,");
-        self.extras.push(Extra::Binary(data));
+        self.extra(Extra::Binary(data));
     }
 
     /// The session ended. Exactly one for each session; the handle may be released after it.
@@ -262,13 +266,15 @@ impl EventBatch {
             }
         };
         self.text.push_str(kind);
-        self.extras.extend(extra);
+        if let Some(extra) = extra {
+            self.extra(extra);
+        }
     }
 
     /// Bytes that JavaScript has to write to a bridged stream.
     pub fn bridge_write(&mut self, session: u32, link: u32, data: Vec<u8>) {
         self.link_record(session, "11,", link);
-        self.extras.push(Extra::Binary(data));
+        self.extra(Extra::Binary(data));
     }
 
     /// A bridged stream has to be ended.
@@ -328,14 +334,14 @@ impl EventBatch {
 
     /// Bytes that the batch holds.
     pub fn len(&self) -> usize {
-        self.text.len() + self.extras.iter().map(Extra::len).sum::<usize>()
+        self.text.len() + self.extra_len
     }
 
     /// A control frame of the WebSocket, for watched sessions.
     pub fn control(&mut self, session: u32, opcode: u8, data: &[u8]) {
         self.record(session, "16,");
         self.number(opcode.into());
-        self.extras.push(Extra::Binary(data.to_vec()));
+        self.extra(Extra::Binary(data.to_vec()));
     }
 
     /// The JSON text and the values beside it.
@@ -356,7 +362,13 @@ impl EventBatch {
             // Every batch opens with "[" so that a lone one needs no copy.
             self.text.push_str(other.text.get(1..).unwrap_or_default());
             self.extras.append(&mut other.extras);
+            self.extra_len += other.extra_len;
         }
+    }
+
+    fn extra(&mut self, extra: Extra) {
+        self.extra_len += extra.len();
+        self.extras.push(extra);
     }
 
     fn open(&mut self, session: u32) {

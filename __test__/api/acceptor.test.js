@@ -416,6 +416,30 @@ function declare() {
     await blocked;
   });
 
+  test("a client that posts gets no further than JavaScript does", async (t) => {
+    const fixture = startFixture(t, "beside");
+    const { port } = await fixture.report();
+    const url = `http://127.0.0.1:${port}`;
+    const { open } = await openPolling(url);
+    const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    const post = (body) => request(session, { method: "POST", body });
+    assert.equal((await post("40")).text, "ok");
+    const blocked = request(`${url}/block`);
+    assert.deepEqual(await fixture.report(), { blocks: true });
+    let answered = 0;
+    let isBlocked = true;
+    const floods = (async () => {
+      while (isBlocked) {
+        await post(`42["large","${"x".repeat(200_000)}"]`);
+        answered++;
+      }
+    })();
+    await blocked;
+    isBlocked = false;
+    assert.ok(answered <= 1, `${answered} posts were answered meanwhile`);
+    await floods;
+  });
+
   test("a head that is too long for the http server is answered by it", async (t) => {
     const httpServer = http.createServer({ maxHeaderSize: 2_000 });
     const app = await serve(t, { httpServer, options: NATIVE });

@@ -6,6 +6,7 @@
 const assert = require("node:assert/strict");
 const test = require("node:test");
 const { OPCODE } = require("./wire");
+const { isReference } = require("../support/target");
 const { event, startServer } = require("./support");
 
 const POLLING = { EIO: 3, transport: "polling" };
@@ -53,6 +54,25 @@ async function open(server, query = {}) {
   const socket = () => server.sockets.get(handshake.sid).socket;
   return { first: response, get, handshake, post, socket };
 }
+
+test("pings whose answers nobody fetches end the connection", async (t) => {
+  const server = await startServer(t, {
+    ...OPTIONS,
+    ...(isReference ? {} : { maxBackpressure: 1e5 }),
+  });
+  const session = await open(server);
+  const closed = event(session.socket().conn, "close");
+  for (let n = 0; n < 3; n++) {
+    const { status } = await session.post("1:2".repeat(1_000));
+    assert.ok(status === 200 || status === 400, `${status}`);
+  }
+  if (isReference) {
+    // The reference keeps them all.
+    session.socket().conn.close(true);
+  }
+  const [reason] = await closed;
+  assert.equal(reason, isReference ? "forced close" : "limit exceeded");
+});
 
 test("the handshake over polling, and the main namespace right behind it", async (t) => {
   const server = await startServer(t, OPTIONS);

@@ -156,11 +156,11 @@ impl Core {
     /// Takes everything that waits: `[json, extras]`, in the format of `src/event.rs`.
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
-        if let Some(inline) = self.running_inline() {
-            self.port.hold();
-            inline.round();
-        }
-        let (text, extras) = self.port.drain().into_parts();
+        let batch = match self.running_inline() {
+            Some(inline) => inline.drain(&self.port),
+            None => self.port.drain(),
+        };
+        let (text, extras) = batch.into_parts();
         let mut result = env.create_array(2)?;
         result.set(0, env.create_string_from_std(text)?)?;
         let mut list = env.create_array(extras.len() as u32)?;

@@ -261,6 +261,21 @@ impl Acceptor {
         let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pending);
     }
 
+    /// Waits while so much is queued for JavaScript that nothing should be added.
+    pub async fn caught_up(&self) {
+        while self.port.is_crowded() {
+            self.port.drained_since(self.port.drains()).await;
+        }
+    }
+
+    /// Waits until JavaScript has taken some of what is queued for it, if there is anything.
+    pub async fn drained(&self) {
+        let drains = self.port.drains();
+        if !self.port.is_empty() {
+            self.port.drained_since(drains).await;
+        }
+    }
+
     fn tell(&self, write: impl FnOnce(&mut EventBatch)) {
         let mut batch = EventBatch::new();
         write(&mut batch);

@@ -67,6 +67,9 @@ pub enum TimerKind {
     Close,
 }
 
+/// Bytes of events above which a batch is not added to.
+const LARGE: usize = 4 << 20;
+
 /// Work that goes on beside the shard's loop.
 #[derive(Debug)]
 pub enum Task {
@@ -141,9 +144,22 @@ impl Context {
         }
     }
 
+    /// Bytes of events that wait for `flush_events`, for one environment.
+    pub fn waiting_events(&self, port: PortId) -> usize {
+        self.ports.get(port).and_then(Option::as_ref).map_or(0, |slot| slot.batch.len())
+    }
+
     /// True when an event waits for `flush_events`.
     pub fn has_events(&self) -> bool {
         self.ports.iter().flatten().any(|slot| !slot.batch.is_empty())
+    }
+
+    /// Hands all batches over if one is large: what else comes in this round must not make it more
+    /// than JavaScript can hold in one text.
+    pub fn flush_large_events(&mut self) {
+        if self.ports.iter().flatten().any(|slot| slot.batch.len() > LARGE) {
+            self.flush_events();
+        }
     }
 
     /// Hands all batches over.
@@ -186,5 +202,28 @@ impl Context {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_batches_are_told_at_once_and_each_environment_has_its_own() {
+        let mut ctx = Context::new(Instant::now(), Arc::new(Metrics::default()));
+        let ports = [(); 2].map(|()| Arc::new(Port::new(|| {})));
+        for (id, port) in ports.iter().enumerate() {
+            ctx.add_port(id, port.clone());
+        }
+        ctx.events(0).raw_binary(0, vec![0; LARGE]);
+        assert!(ctx.waiting_events(0) > LARGE);
+        assert_eq!((ctx.waiting_events(1), ctx.waiting_events(7)), (0, 0));
+        ctx.flush_large_events();
+        assert_eq!(ctx.waiting_events(0), 0);
+        ctx.events(0).raw_text(0, "small".into());
+        ctx.flush_large_events();
+        assert!(ctx.waiting_events(0) > 0, "more may join it");
+        assert!(ports[0].queued() > LARGE && ports[1].is_empty());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::EngineConfig;
-use crate::event::Stalls;
+use crate::event::{STALL, Stalls};
 use crate::proto::engine::Revision;
 
 use super::context::{Context, TimerKind};
@@ -134,8 +134,11 @@ impl Heartbeat {
         } else {
             self.awaiting_pong = true;
             self.extended = false;
-            // From when the ping was due: a late timer must not add up.
-            self.deadline += config.ping_timeout();
+            // From when the ping was due: a late timer must not add up. But if the whole process
+            // stood still, the peer has not been asked yet.
+            let stood_still = now.saturating_duration_since(self.deadline) > STALL;
+            let asked = if stood_still { now } else { self.deadline };
+            self.deadline = asked + config.ping_timeout();
             Beat::SendPing
         }
     }
@@ -190,6 +193,19 @@ mod tests {
         assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
         assert_eq!(heartbeat.on_timer(start + ms(149), &config), Beat::Wait);
         assert_eq!(heartbeat.on_timer(start + ms(150), &config), Beat::TimedOut);
+    }
+
+    #[test]
+    fn a_peer_that_was_asked_late_has_its_time_all_the_same() {
+        let (start, config) = (Instant::now(), config());
+        let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert_eq!(heartbeat.on_timer(start + ms(130), &config), Beat::SendPing, "a little late");
+        assert_eq!(heartbeat.on_timer(start + ms(150), &config), Beat::TimedOut);
+        heartbeat.restart(start + ms(150), &config);
+        // The process stood still.
+        assert_eq!(heartbeat.on_timer(start + ms(9_000), &config), Beat::SendPing);
+        assert_eq!(heartbeat.on_timer(start + ms(9_049), &config), Beat::Wait);
+        assert_eq!(heartbeat.on_timer(start + ms(9_050), &config), Beat::TimedOut);
     }
 
     #[test]

@@ -220,15 +220,36 @@ impl Session {
     /// True for a client that has not read for so long that nothing more should wait for it. Asked
     /// before something is added: one message may be as large as it likes.
     fn is_too_slow(&mut self, ctx: &mut Context) -> bool {
+        self.exceeds(ctx, Self::backlog)
+    }
+
+    /// Ends the session when too many answers wait for a client that asks and does not read. They
+    /// are short, so what it costs to keep one counts, too.
+    fn limit_answers(&mut self, ctx: &mut Context) {
+        let cost = |session: &Self| {
+            let count = match &session.transport {
+                Transport::WebSocket(ws) => ws.out.count(),
+                Transport::Polling(_) => session.queue.len(),
+                Transport::None => 0,
+            };
+            session.backlog() + (count * PACKET_COST) as u64
+        };
+        if self.state == State::Open && self.exceeds(ctx, cost) {
+            ctx.metrics.slow.add(1);
+            self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+        }
+    }
+
+    fn exceeds(&mut self, ctx: &mut Context, cost: impl Fn(&Self) -> u64) -> bool {
         let limit = self.config.max_backpressure();
-        if self.backlog() <= limit {
+        if cost(self) <= limit {
             return false;
         }
         if matches!(&self.transport, Transport::WebSocket(ws) if !ws.blocked) {
             // It may only be that so much was sent in one tick.
             self.flush(ctx);
         }
-        self.backlog() > limit
+        cost(self) > limit
     }
 
     /// Bytes that wait for the client behind the packet that is next.
@@ -267,10 +288,15 @@ impl Session {
                         }
                     }
                 });
-                if !out.is_empty() {
+                let answers = !out.is_empty();
+                if answers {
                     self.mark_dirty(ctx);
                 }
-                self.conclude(ctx, fault.map_or(fed, Err), close)
+                let goes_on = self.conclude(ctx, fault.map_or(fed, Err), close);
+                if answers && goes_on {
+                    self.limit_answers(ctx);
+                }
+                goes_on && self.state != State::Closed
             }
             _ => self.on_probe_bytes(ctx, link, bytes),
         }
@@ -700,6 +726,8 @@ fn flush_ws(
 }
 
 /// What a session says that was closed for not reading.
+/// What a packet costs that waits, besides its bytes.
+const PACKET_COST: usize = 64;
 const TOO_SLOW: &str = "backpressure limit exceeded";
 /// Close code of RFC 6455, section 7.4.1.
 const POLICY_VIOLATION: u16 = 1008;

@@ -113,6 +113,7 @@ impl Session {
             } else {
                 if !self.queue.is_empty() {
                     self.mark_dirty(ctx);
+                    self.limit_answers(ctx);
                 }
                 self.settle(ctx);
             }

@@ -305,7 +305,8 @@ impl CommandQueue {
         let wake = {
             let mut waiting = self.waiting.lock();
             if waiting.is_closed {
-                return;
+                drop(waiting);
+                return command.give_up();
             }
             waiting.commands.push(command);
             urgent && !std::mem::replace(&mut waiting.woken, true)
@@ -320,6 +321,11 @@ impl CommandQueue {
         let mut waiting = self.waiting.lock();
         waiting.woken = false;
         std::mem::swap(&mut waiting.commands, empty);
+    }
+
+    /// True when the shard was woken for commands that it has not taken.
+    pub fn is_called(&self) -> bool {
+        self.waiting.lock().woken
     }
 
     /// Completes when there may be commands.
@@ -348,11 +354,18 @@ impl CommandQueue {
         waiting.is_closed = true;
         let dropped = std::mem::take(&mut waiting.commands);
         drop(waiting);
-        drop(dropped);
+        dropped.into_iter().for_each(Command::give_up);
     }
 }
 
 impl Command {
+    /// Nobody will do it: whoever waits for all that came before need not.
+    fn give_up(self) {
+        if let Self::Flush(barrier) = self {
+            barrier.reach();
+        }
+    }
+
     /// False for bookkeeping, which has to be done before the next command but not now.
     fn is_urgent(&self) -> bool {
         !matches!(

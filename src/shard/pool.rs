@@ -87,16 +87,10 @@ impl Pool {
     pub fn add_port(&self, port: Arc<Port>) -> PortId {
         // Held to the end: a shard that is being started has read the list, or will.
         let mut ports = self.ports.lock();
-        let id = match ports.iter().position(Option::is_none) {
-            Some(free) => {
-                ports[free] = Some(port.clone());
-                free
-            }
-            None => {
-                ports.push(Some(port.clone()));
-                ports.len() - 1
-            }
-        };
+        // A number is not used again: what still comes for an environment that is gone must not
+        // reach another.
+        let id = ports.len();
+        ports.push(Some(port.clone()));
         for shard in self.running() {
             shard.queue.push(Command::AddPort(id, port.clone()));
         }
@@ -478,6 +472,55 @@ mod tests {
         let inline = pool.lend(&port, again).expect("a shard");
         assert_eq!(inline.index(), session.shard);
         assert_eq!(pool.reserve_inline(&inline).expect("a slot").key, session.key, "free again");
+    }
+
+    #[test]
+    fn who_asks_a_lent_shard_while_it_is_about_to_drain_is_heard() {
+        let pool = Arc::new(Pool::new());
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = wakes.clone();
+        let port = Arc::new(Port::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }));
+        let id = pool.add_port(port.clone());
+        let inline = pool.lend(&port, id).expect("a shard");
+        let (index, barrier) = (inline.index(), Arc::new(Barrier::default()));
+        // As another thread would, after the round has taken its commands.
+        let (later, asked) = (pool.clone(), barrier.clone());
+        let ask = move || later.send(index, Command::Flush(asked));
+        pool.send(index, Command::Run(Job(Box::new(ask))));
+        let before = wakes.load(Ordering::Relaxed);
+        inline.drain(&port);
+        assert!(!barrier.wait(std::time::Duration::ZERO), "not in this round");
+        assert_eq!(wakes.load(Ordering::Relaxed), before + 1, "so there has to be another");
+        inline.drain(&port);
+        assert!(barrier.wait(std::time::Duration::ZERO));
+        assert_eq!(wakes.load(Ordering::Relaxed), before + 1, "and no third");
+    }
+
+    #[test]
+    fn what_is_asked_of_a_shard_that_nobody_runs_is_given_up() {
+        let pool = Pool::new();
+        let port = Arc::new(Port::new(|| {}));
+        let id = pool.add_port(port.clone());
+        let inline = pool.lend(&port, id).expect("a shard");
+        let index = inline.index();
+        pool.remove_port(id);
+        pool.take_back(inline);
+        let barrier = Arc::new(Barrier::default());
+        pool.send(index, Command::Flush(barrier.clone()));
+        assert!(barrier.wait(std::time::Duration::ZERO));
+    }
+
+    #[test]
+    fn sessions_that_come_after_their_environment_has_gone_are_dropped() {
+        let (pool, _, _) = with_sessions(0);
+        pool.remove_port(0);
+        let late = open(&pool, 0);
+        let other = Arc::new(Port::new(|| {}));
+        assert_eq!(pool.add_port(other.clone()), 1, "numbers are not used again");
+        assert_eq!(told(&pool, &other), "[]");
+        assert_eq!(pool.reserve(1).expect("a thread").key, late.key, "the slot is free");
     }
 
     #[test]

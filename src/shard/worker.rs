@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::config;
-use crate::event::{Body, CloseReason, Port};
+use crate::event::{Body, CloseReason, EventBatch, Port};
 use crate::metrics::Metrics;
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
@@ -96,6 +96,20 @@ impl Inline {
     /// Its place among the shards.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Does a round, then takes what waits for the environment. The environment has to be the one
+    /// that the shard was lent to.
+    pub fn drain(&self, port: &Port) -> EventBatch {
+        // What the round itself has to say needs no further wake-up.
+        port.hold();
+        self.round();
+        let batch = port.drain();
+        if self.shard.queue.is_called() {
+            // Another thread has asked for something since the round, and was not heard.
+            port.wake();
+        }
+        batch
     }
 
     /// Does all that is to be done now.
@@ -321,6 +335,7 @@ impl Shard {
                 self.with(key, |session, ctx| {
                     session.on_bytes(ctx, link, &mut data);
                 });
+                self.ctx.flush_large_events();
             }
             Command::BridgeEnd { key, link } | Command::Kill { key, link } => {
                 match self.lingering.remove(&link) {
@@ -440,6 +455,11 @@ impl Shard {
     fn open(&mut self, open: Open) {
         let Open { identity, open, start, accepted } = open;
         let key = identity.key;
+        if self.ctx.port(identity.port).is_none() {
+            // The listener was still accepting when its environment ended.
+            self.slots.lock().free.push(key);
+            return;
+        }
         let ctx = &mut self.ctx;
         let registration = accepted.and_then(|accepted| {
             ctx.events(identity.port).accepted(identity.handle, &accepted.details);
@@ -566,7 +586,10 @@ impl Shard {
     fn remove_port(&mut self, id: PortId) {
         for key in 0..self.sessions.len() as u32 {
             if self.entry(key).is_some_and(|entry| entry.session.port() == id) {
-                self.with(key, |session, ctx| session.close(ctx, true));
+                // At once: nobody would hear of a session that still has something to wait for.
+                self.with(key, |session, ctx| {
+                    session.fail(ctx, CloseReason::ForcedClose, None, None);
+                });
                 self.handle(Command::Release { key }, &mut Vec::new());
                 self.slots.lock().free.push(key);
             }
@@ -752,12 +775,20 @@ impl Shared {
     #[cfg(unix)]
     fn read_round(&self, key: u32, link: u32, source: &Source, backlog: &mut Backlog) -> Round {
         let mut state = self.state.borrow_mut();
+        let port = state.with(key, |session, _| session.port());
+        let is_crowded =
+            port.and_then(|id| state.ctx.port(id)).is_some_and(|port| port.is_crowded());
+        if is_crowded && let Some(wait) = backlog.check(&mut state, key) {
+            // Others have brought too much since this one was read.
+            return Round { emptied: false, flow: ControlFlow::Continue(()), wait: Some(wait) };
+        }
+        let waiting = |state: &Shard| port.map_or(0, |id| state.ctx.waiting_events(id));
         let mut buffer = std::mem::take(&mut state.read_buffer);
         let (step, used) = read_once(&source.fd, &mut buffer);
         state.ctx.now = Instant::now();
         let flow = match step {
             ReadStep::Bytes(count) => {
-                backlog.bytes += count;
+                let before = waiting(&state);
                 state.ctx.metrics.reads.add(1);
                 state.ctx.metrics.bytes_in.add(count as u64);
                 let bytes = buffer.get_mut(..count).unwrap_or_default();
@@ -765,6 +796,8 @@ impl Shared {
                     None => state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes)),
                     Some(tls) => state.take_in(key, link, tls, bytes),
                 };
+                // Compressed, little may bring much.
+                backlog.bytes += count.max(waiting(&state).saturating_sub(before));
                 if keep == Some(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
             ReadStep::NotReady => ControlFlow::Continue(()),
@@ -776,6 +809,7 @@ impl Shared {
         let emptied = used < buffer.len();
         state.read_buffer = buffer;
         let wait = backlog.check(&mut state, key);
+        state.ctx.flush_large_events();
         if state.has_work() {
             self.queue.wake();
         }
@@ -835,7 +869,7 @@ impl Backlog {
         if self.bytes < config::MAX_BACKLOG && !port.is_crowded() {
             return None;
         }
-        if port.is_empty() && !state.ctx.has_events() {
+        if port.is_empty() && state.ctx.waiting_events(id) == 0 {
             // Half a message, and nothing for JavaScript to drain: waiting would be for ever.
             return None;
         }

@@ -55,6 +55,11 @@ impl WriteQueue {
         self.bytes
     }
 
+    /// Buffers that wait.
+    pub fn count(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
     /// Bytes that wait behind the oldest buffer.
     pub fn len_behind_first(&self) -> usize {
         let first = self.first.as_ref().map_or(0, Bytes::len) - self.written;
