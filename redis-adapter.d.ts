@@ -65,3 +65,9 @@ export interface RedisAdapterOptions {
 
 /** Makes the adapters of a server: `new Server({ adapter: createAdapter({ url }) })`. */
 export function createAdapter(options?: string | RedisAdapterOptions): (nsp: any) => any;
+/** The same with the arguments of `@socket.io/redis-adapter`: of the clients only the options are read. */
+export function createAdapter(
+  pubClient: ClientWithOptions & { publish: Function },
+  subClient?: ClientWithOptions,
+  options?: RedisAdapterOptions,
+): (nsp: any) => any;

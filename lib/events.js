@@ -83,7 +83,8 @@ function assertNotReserved(reserved, ev) {
 function runMiddlewares(middlewares, subject, done) {
   const chain = middlewares.slice();
   const step = (i) => {
-    if (i === chain.length) {
+    // As in the reference, a hole ends the list, unless it is the first.
+    if (i === chain.length || (i > 0 && !chain[i])) {
       done();
     } else {
       chain[i](subject, (err) => (err ? done(err) : step(i + 1)));

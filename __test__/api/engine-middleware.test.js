@@ -3,9 +3,12 @@
 // Middleware for the HTTP requests of the engine: io.engine.use().
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
+const { isReference, target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
-const { deferred, next } = require("../support/events");
+const { atEnd } = require("../support/cleanup");
+const { deferred, next, until } = require("../support/events");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 const webSocketUrl = (app) => `${app.url}/socket.io/?EIO=4&transport=websocket`;
@@ -188,4 +191,61 @@ test("writeHead is called once, right before the answer to an upgrade", async (t
   });
   const { headers } = await openWebSocket(t, webSocketUrl(app));
   assert.deepEqual([heads, headers["x-late"]], [1, "1"]);
+});
+
+test("a header that would break the answer to an upgrade refuses it, and nothing else", async (t) => {
+  const app = await serve(t);
+  app.io.engine.on("headers", (headers, req) => {
+    if (req._query.lang) {
+      headers["content-language"] = req._query.lang;
+    }
+  });
+  if (isReference) {
+    // There the line break goes out as it is, and what is behind it is a header of its own.
+    return;
+  }
+  const failed = next(app.io.engine, "connection_error");
+  const upgrade = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" };
+  const { status } = await request(`${webSocketUrl(app)}&lang=en%0d%0aX-Y:1`, {
+    headers: { ...upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==" },
+  });
+  assert.equal(status, 500);
+  assert.equal((await failed)[0].context.name, "INVALID_HEADER");
+  await until(() => app.httpServer._connections === 0, "its connection is closed");
+});
+
+eachTransport("the list of middlewares may be changed by hand", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const seen = new Set();
+  app.io.engine.middlewares.push((req, res, done) => {
+    seen.add(req._query.transport);
+    done();
+  });
+  await new Promise(setImmediate);
+  await app.connect();
+  assert.ok(seen.size > 0);
+  app.io.engine.middlewares = [];
+  seen.clear();
+  await new Promise(setImmediate);
+  await app.connect();
+  assert.equal(seen.size, 0);
+});
+
+test("who has replaced emit() of http servers sees all requests", async (t) => {
+  const { emit } = http.Server.prototype;
+  const events = [];
+  http.Server.prototype.emit = function (event) {
+    events.push(event);
+    return emit.apply(this, arguments);
+  };
+  atEnd(t, () => delete http.Server.prototype.emit);
+  const io = new target.Server(0);
+  atEnd(t, () => io.close());
+  if (!io.httpServer.listening) {
+    await next(io.httpServer, "listening");
+  }
+  const url = `http://127.0.0.1:${io.httpServer.address().port}`;
+  await openPolling(url);
+  await openWebSocket(t, `${url}/socket.io/?EIO=4&transport=websocket`);
+  assert.deepEqual([events.includes("request"), events.includes("upgrade")], [true, true]);
 });

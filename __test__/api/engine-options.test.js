@@ -374,6 +374,15 @@ test("allowRequest may be asynchronous and sees headers and query", async (t) =>
   assert.deepEqual([upgrade.accepted, upgrade.status, upgrade.body], [false, 400, "Forbidden"]);
 });
 
+test("a refusal of allowRequest without words has those of its code", async (t) => {
+  for (const words of ["", false, 0, null]) {
+    const app = await serve(t, { options: { allowRequest: (req, done) => done(words, false) } });
+    const { status, text } = await request(`${app.url}/socket.io/?EIO=4&transport=polling`);
+    assert.equal(status, 403);
+    assert.deepEqual(JSON.parse(text), { code: 4, message: "Forbidden" });
+  }
+});
+
 test("io.opts is the object of the application, and attach fills in the path", () => {
   const options = { connectionStateRecovery: {}, cleanupEmptyChildNamespaces: 1, unknown: "x" };
   const httpServer = http.createServer();

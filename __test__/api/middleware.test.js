@@ -7,6 +7,25 @@ const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { collect, deferred, next, settle, until } = require("../support/events");
 
+eachTransport("a hole behind a middleware ends the list", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const calls = [];
+  app.io.use((socket, done) => {
+    calls.push("first");
+    done();
+  });
+  app.io.use(undefined);
+  app.io.use((socket, done) => {
+    calls.push("behind");
+    done();
+  });
+  const { client, socket } = await app.connect();
+  socket.use((event, done) => done());
+  socket.use(null);
+  socket.on("question", (answer) => answer(calls));
+  assert.deepEqual(await client.emitWithAck("question"), ["first"]);
+});
+
 eachTransport("middleware runs in order before the connection", async (t, transport) => {
   const app = await serve(t, { transport });
   const calls = [];

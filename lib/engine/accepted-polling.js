@@ -26,6 +26,17 @@ class AcceptedPolling extends Polling {
     return super.prependListener(event, listener);
   }
 
+  /** True while a GET waits. Who asks wants to know it from now on, too. */
+  get writable() {
+    if (this._shown || this.conn === null || this.conn.handle === -1) {
+      return super.writable;
+    }
+    const isPolled = this.readyState === "open" && core.isPolled(this.conn.handle);
+    const isFree = !this.conn.isWriting(true);
+    this._show();
+    return isPolled && isFree;
+  }
+
   onRequest(req) {
     this._show();
     super.onRequest(req);

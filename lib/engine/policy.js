@@ -72,6 +72,7 @@ function routeOf(engine, path, pristine, httpServer) {
     // One listener is the http server's own.
     httpServer.listenerCount("connection") !== 1 ||
     httpServer.listenerCount("secureConnection") > 1 ||
+    isTraced(httpServer) ||
     !makesUsualRequests(httpServer)
   ) {
     return undefined;
@@ -118,6 +119,15 @@ function hasSay(engine, pristine) {
     engine.listenerCount("headers") > 0 ||
     engine.listenerCount("initial_headers") > 0 ||
     Boolean(engine.opts.allowRequest)
+  );
+}
+
+/** True when somebody follows all requests, as tracing and monitoring do. */
+function isTraced(httpServer) {
+  return (
+    httpServer.emit !== EventEmitter.prototype.emit ||
+    hasSubscribers("http.server.request.start") ||
+    hasSubscribers("net.server.socket")
   );
 }
 
@@ -209,8 +219,11 @@ function compressionOf(option) {
  * ask a function about the origin.
  */
 function corsOf(engine) {
-  const { middlewares, corsMiddleware } = engine;
+  const { _middlewares: middlewares, corsMiddleware } = engine;
   const { cors } = engine.opts;
+  if (engine.hasSharedMiddlewares) {
+    return undefined;
+  }
   if (middlewares.length === 0) {
     return null;
   }

@@ -35,7 +35,9 @@ class Server extends EventEmitter {
     /** Connections by session id. */
     this.clients = {};
     this.clientsCount = 0;
-    this.middlewares = [];
+    this._middlewares = [];
+    /** Somebody has got hold of the list: nobody knows what is in it from one moment to the next. */
+    this.hasSharedMiddlewares = false;
     /** The one that the option `cors` stands for. */
     this.corsMiddleware = undefined;
     /** Called when something that has a say in requests may have changed. */
@@ -117,12 +119,27 @@ class Server extends EventEmitter {
     attach(this, httpServer, options, pristine);
   }
 
+  /** The middlewares, in order. */
+  get middlewares() {
+    if (!this.hasSharedMiddlewares) {
+      this.hasSharedMiddlewares = true;
+      this.onPolicyChange();
+    }
+    return this._middlewares;
+  }
+
+  set middlewares(list) {
+    this._middlewares = list;
+    this.hasSharedMiddlewares = true;
+    this.onPolicyChange();
+  }
+
   /**
    * Adds a middleware for every request of the engine, upgrades included.
    * @param {(req, res, next: (err?: any) => void) => void} fn
    */
   use(fn) {
-    this.middlewares.push(fn);
+    this._middlewares.push(fn);
     this.onPolicyChange();
   }
 
@@ -274,7 +291,7 @@ class Server extends EventEmitter {
     }
     const answered = this._await(req, socket);
     // Only middlewares look at it.
-    const res = this.middlewares.length > 0 ? new UpgradeResponse(req, socket) : undefined;
+    const res = this._middlewares.length > 0 ? new UpgradeResponse(req, socket) : undefined;
     const onVerified = (code, context) => {
       answered();
       if (code !== undefined) {
@@ -462,7 +479,7 @@ class Server extends EventEmitter {
       return;
     }
     const status = code === errors.FORBIDDEN ? 403 : 400;
-    const message = context?.message ?? errorMessages[code];
+    const message = context?.message || errorMessages[code];
     res.writeHead(status, { "Content-Type": "application/json" });
     res.end(JSON.stringify({ code, message }));
   }
@@ -478,16 +495,16 @@ class Server extends EventEmitter {
 
   /** Counts a handshake that the application has a say in, until it has answered. */
   _await(req, peer) {
-    const isAsked = this.middlewares.length > 0 || this.opts.allowRequest;
+    const isAsked = this._middlewares.length > 0 || this.opts.allowRequest;
     return isAsked && !req._query.sid ? this._pending.begin(peer) : noop;
   }
 
   _applyMiddlewares(req, res, done) {
-    if (this.middlewares.length === 0) {
+    if (this._middlewares.length === 0) {
       done();
       return;
     }
-    runAll(this.middlewares, req, res).then(() => done(), done);
+    runAll(this._middlewares, req, res).then(() => done(), done);
   }
 
   _upgrade(req, socket, head, headers) {
@@ -523,7 +540,13 @@ class Server extends EventEmitter {
     }
     this.emit("headers", headers, req);
     const subprotocol = chooseSubprotocol(req);
-    const response = accept(req, subprotocol, headers, deflate?.header);
+    let response;
+    try {
+      response = accept(req, subprotocol, headers, deflate?.header);
+    } catch (error) {
+      this._report(req, errors.BAD_REQUEST, { name: "INVALID_HEADER", error });
+      return endWith(socket, refusal(500, "Internal Server Error", "Internal Server Error"));
+    }
     const { sid, transport } = req._query;
     const conn = sid === undefined ? undefined : this.clients[sid];
     const takes = transport === "websocket" && (!sid || canUpgrade(conn));

@@ -572,6 +572,10 @@ class Socket extends LeanEmitter {
     if (description !== null) {
       error = transportError(description);
     }
+    if (reason === "forced close" && this.readyState === "open") {
+      // Not the connection was closed, but its transport alone.
+      reason = "transport close";
+    }
     debug("%s: the core has closed the session: %s", this.id, reason);
     this._context.runInAsyncScope(this._endWith, this, reason, error);
   }

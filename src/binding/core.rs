@@ -501,6 +501,12 @@ impl Core {
         .to_string()
     }
 
+    /// True while a GET waits for something to be written.
+    #[napi(catch_unwind)]
+    pub fn is_polled(&self, handle: u32) -> bool {
+        self.ask(handle, |key, answer| Command::IsPolled { key, answer })
+    }
+
     /// Drops a stream at once.
     #[napi(catch_unwind)]
     pub fn kill(&self, handle: u32, link: u32) {

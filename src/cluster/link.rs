@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use redis::RedisResult;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::endpoint::{Endpoint, within};
 use super::route::Route;
@@ -58,11 +59,13 @@ pub enum EventKind {
     Ready,
     /// A connection failed or could not be made; it is tried again.
     Error,
-    /// The answer to `Order::Count`; `data` is the number in decimal digits.
+    /// The answer to `Order::Count`: `data` is the number in decimal digits, or `text` what Redis has
+    /// against it.
     Count,
 }
 
-type Routes = Mutex<FxHashMap<String, Arc<Route>>>;
+/// Several servers of a process may share a link, and each has an adapter for the same namespace.
+type Routes = Mutex<FxHashMap<String, SmallVec<[Arc<Route>; 1]>>>;
 
 /// A pair of connections. Dropping it ends them.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl Link {
     pub fn order(&self, order: Order) -> bool {
         if let Order::Publish { payload, .. } = &order {
             let waiting = self.waiting.fetch_add(payload.len(), Ordering::Relaxed);
-            if waiting + payload.len() > MAX_WAITING {
+            if waiting > 0 && waiting + payload.len() > MAX_WAITING {
                 self.waiting.fetch_sub(payload.len(), Ordering::Relaxed);
                 return false;
             }
@@ -150,7 +153,8 @@ impl Outbox {
         let is_first = {
             let mut events = self.events.lock();
             let is_first = events.list.is_empty();
-            if events.bytes + event.data.len() <= MAX_WAITING {
+            // One message may be as large as it likes.
+            if events.bytes == 0 || events.bytes + event.data.len() <= MAX_WAITING {
                 events.bytes += event.data.len();
                 events.list.push(event);
             } else {
@@ -227,7 +231,9 @@ impl Worker {
     async fn connect(&self) -> RedisResult<(MultiplexedConnection, PubSubSink, PubSubStream)> {
         let (publisher, subscriber) = self.endpoint.connect().await?;
         let (mut sink, stream) = subscriber.split();
-        let routes: Vec<_> = self.routes.lock().values().cloned().collect();
+        let mut routes: Vec<_> = self.routes.lock().values().flatten().cloned().collect();
+        routes.sort_unstable_by_key(|route| route.id);
+        routes.dedup_by_key(|route| route.id);
         for route in routes {
             within(subscribe(&mut sink, &route)).await?;
         }
@@ -241,15 +247,15 @@ async fn read(outbox: &Outbox, routes: &Routes, mut stream: PubSubStream) {
         let payload = message.get_payload_bytes();
         if message.from_pattern() {
             let pattern: String = message.get_pattern().unwrap_or_default();
-            let route = routes.lock().get(&pattern).cloned();
-            if let Some(route) = route
-                && !route.receive(channel, payload)
-            {
-                hand_over(outbox, &route, EventKind::Broadcast, channel, payload);
+            let concerned = routes.lock().get(&pattern).cloned();
+            for route in concerned.into_iter().flatten() {
+                if !route.receive(channel, payload) {
+                    hand_over(outbox, &route, EventKind::Broadcast, channel, payload);
+                }
             }
         } else {
-            let route = routes.lock().get(channel).cloned();
-            if let Some(route) = route {
+            let concerned = routes.lock().get(channel).cloned();
+            for route in concerned.into_iter().flatten() {
                 hand_over(outbox, &route, EventKind::Request, channel, payload);
             }
         }
@@ -279,6 +285,7 @@ impl Writer<'_> {
     /// connection.
     async fn run(mut self, orders: &mut UnboundedReceiver<Order>) -> RedisResult<()> {
         let mut batch = Vec::new();
+        let mut next_ping = Instant::now() + PING_INTERVAL;
         loop {
             if self.taken.is_empty() {
                 tokio::select! {
@@ -287,9 +294,14 @@ impl Writer<'_> {
                             return Ok(());
                         }
                     }
-                    () = sleep(PING_INTERVAL) => self.ping().await?,
+                    () = sleep_until(next_ping) => {}
                 }
                 self.taken.extend(batch.drain(..));
+            }
+            // Whether or not there is something to publish: that goes over the other connection.
+            if Instant::now() >= next_ping {
+                self.ping().await?;
+                next_ping = Instant::now() + PING_INTERVAL;
             }
             self.publish().await?;
             match self.taken.pop_front() {
@@ -304,8 +316,8 @@ impl Writer<'_> {
 
     /// A connection that is only listened to does not notice that it is dead.
     async fn ping(&mut self) -> RedisResult<()> {
-        within(self.sink.ping::<()>()).await?;
-        self.endpoint.check(&mut self.publisher).await
+        alive(within(self.sink.ping::<()>()).await)?;
+        alive(self.endpoint.check(&mut self.publisher).await)
     }
 
     /// Sends the messages that come first, together. Nobody could tell which of them have arrived
@@ -318,7 +330,16 @@ impl Writer<'_> {
                 pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
             }
         }
-        if pipeline.is_empty() { Ok(()) } else { pipeline.exec_async(&mut self.publisher).await }
+        if pipeline.is_empty() {
+            return Ok(());
+        }
+        let sent = pipeline.exec_async(&mut self.publisher).await;
+        if let Err(error) = &sent
+            && is_refusal(error)
+        {
+            self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
+        }
+        alive(sent)
     }
 
     async fn follow(&mut self, order: Order) -> RedisResult<()> {
@@ -327,25 +348,47 @@ impl Writer<'_> {
                 {
                     let mut routes = self.routes.lock();
                     for name in names(&route) {
-                        routes.insert(name, route.clone());
+                        routes.entry(name).or_default().push(route.clone());
                     }
                 }
                 within(subscribe(&mut self.sink, &route)).await
             }
             Order::Remove(route) => {
-                self.routes.lock().retain(|_, other| other.id != route.id);
-                within(self.sink.punsubscribe(pattern(&route))).await?;
-                within(self.sink.unsubscribe(&route.others)).await
+                let mut left = Vec::new();
+                self.routes.lock().retain(|name, routes| {
+                    let before = routes.len();
+                    routes.retain(|other| other.id != route.id);
+                    if routes.is_empty() && before > 0 {
+                        left.push(name.clone());
+                    }
+                    !routes.is_empty()
+                });
+                // Other servers of the process may listen to the same.
+                let pattern = pattern(&route);
+                if left.contains(&pattern) {
+                    within(self.sink.punsubscribe(&pattern)).await?;
+                }
+                left.retain(|name| *name != pattern);
+                if left.is_empty() { Ok(()) } else { within(self.sink.unsubscribe(&left)).await }
             }
             Order::Count { channel, request } => {
-                let (_, count): (String, u64) = redis::cmd("PUBSUB")
+                let counted: RedisResult<(String, u64)> = redis::cmd("PUBSUB")
                     .arg("NUMSUB")
                     .arg(channel)
                     .query_async(&mut self.publisher)
-                    .await?;
-                let digits = count.to_string().into_bytes();
-                self.outbox.tell(EventKind::Count, request, "", digits);
-                Ok(())
+                    .await;
+                match counted {
+                    Ok((_, count)) => {
+                        let digits = count.to_string().into_bytes();
+                        self.outbox.tell(EventKind::Count, request, "", digits);
+                        Ok(())
+                    }
+                    Err(error) if is_refusal(&error) => {
+                        self.outbox.tell(EventKind::Count, request, error.to_string(), vec![]);
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
             }
             // These are seen to by `run`.
             Order::Publish { .. } | Order::Close => Ok(()),
@@ -366,12 +409,26 @@ fn names(route: &Route) -> impl Iterator<Item = String> + '_ {
     std::iter::once(pattern(route)).chain(route.others.iter().cloned())
 }
 
+/// True for what Redis answers to a user who may not give a command: it is there and answers. Other
+/// errors may mean that it has ended the connection.
+fn is_refusal(error: &redis::RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+}
+
+/// A command that was refused shows that the connection is alive.
+fn alive(result: RedisResult<()>) -> RedisResult<()> {
+    match result {
+        Err(error) if is_refusal(&error) => Ok(()),
+        result => result,
+    }
+}
+
 fn lost() -> redis::RedisError {
     std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was lost").into()
 }
 
 /// Bytes that may wait in either direction.
-const MAX_WAITING: usize = 16 << 20;
+const MAX_WAITING: usize = 64 << 20;
 /// Orders that are followed in one go.
 const MAX_BATCH: usize = 256;
 const MIN_PAUSE: Duration = Duration::from_millis(50);

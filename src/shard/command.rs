@@ -54,6 +54,8 @@ pub enum Command {
     Close { key: u32, discard: bool },
     /// Close a polling session, and say whether a GET that waited has told the client.
     ClosePolled { key: u32, answer: Arc<Answer<bool>> },
+    /// Say whether a GET waits.
+    IsPolled { key: u32, answer: Arc<Answer<bool>> },
     /// Close a session for a fault found in JavaScript.
     Fail { key: u32, reason: CloseReason, description: Option<String>, close: Option<Vec<u8>> },
     /// A WebSocket frame as it is, if the session is on WebSocket.

@@ -292,6 +292,9 @@ impl Shard {
                 let told = self.with(key, |session, ctx| session.close_polled(ctx));
                 answer.give(told.unwrap_or(false));
             }
+            Command::IsPolled { key, answer } => {
+                answer.give(self.with(key, |session, _| session.is_polled()).unwrap_or(false));
+            }
             Command::Fail { key, reason, description, close } => {
                 self.with(key, |session, ctx| {
                     session.fail(ctx, reason, description.as_deref(), close);

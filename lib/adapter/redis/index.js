@@ -24,10 +24,13 @@ const LOOK_INTERVAL = 100;
 
 /**
  * Makes the adapters of a server: give the result to the option `adapter`.
- * @param {any} options the URL of a Redis server, or an object
+ * @param {any} options the URL of a Redis server, an object, or a client of npm whose options are read
+ * @param {any} [subClient] behind a client, another one
+ * @param {object} [others] behind clients, further options
  */
-function createAdapter(options) {
-  const read = readOptions(options);
+function createAdapter(options, subClient, others) {
+  const isClient = typeof options?.publish === "function";
+  const read = readOptions(isClient ? { ...others, pubClient: options, subClient } : options);
   const link = new RedisLink(read.place);
   return function (nsp) {
     return new RedisAdapter(nsp, link, read);
@@ -126,7 +129,8 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       this._ackRequests.set(requestId, { clientCountCallback, ack });
       setTimeout(() => this._ackRequests.delete(requestId), opts.flags?.timeout);
       const message = { packet, opts: { ...plain(opts), flags: opts.flags } };
-      this._publishRequest(RequestType.BROADCAST, { requestId, ...message }, this.parser.encode);
+      const encode = (request) => this.parser.encode(request);
+      this._publishRequest(RequestType.BROADCAST, { requestId, ...message }, encode);
     }
     super.broadcastWithAck(packet, opts, clientCountCallback, ack);
   }
@@ -184,10 +188,12 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       return;
     }
     const ack = packet.pop();
-    this._count().then(
-      (count) => this._emitWithAck(packet, count - 1, ack),
-      (err) => ack(err, []),
-    );
+    this._count()
+      .then(
+        (count) => this._emitWithAck(packet, count - 1, ack),
+        (err) => ack(err, []),
+      )
+      .catch((err) => debug("a question to the other servers has failed: %s", err.message));
   }
 
   _emitWithAck(data, wanted, ack) {
@@ -243,7 +249,8 @@ class RedisAdapter extends withNativeRooms(Adapter) {
 
   /** Takes a broadcast that the core has left to us. */
   onmessage(channel, payload) {
-    const decoded = this._decode(payload);
+    // Whatever it begins with: only requests and responses may be JSON as well.
+    const decoded = safely(() => this.parser.decode(payload));
     if (!Array.isArray(decoded)) {
       return;
     }
@@ -375,14 +382,19 @@ class RedisAdapter extends withNativeRooms(Adapter) {
   }
 
   _decode(payload) {
-    try {
-      return payload[0] === OPENING_BRACE
-        ? JSON.parse(payload.toString())
-        : this.parser.decode(payload);
-    } catch (err) {
-      debug("ignoring a malformed message: %s", err.message);
-      return undefined;
-    }
+    return safely(() =>
+      payload[0] === OPENING_BRACE ? JSON.parse(payload.toString()) : this.parser.decode(payload),
+    );
+  }
+}
+
+/** What a message says; undefined if that cannot be read. */
+function safely(decode) {
+  try {
+    return decode();
+  } catch (err) {
+    debug("ignoring a malformed message: %s", err.message);
+    return undefined;
   }
 }
 

@@ -34,6 +34,11 @@ class RedisLink {
       if (this._adapters.size === 0) {
         this._native.close();
         this._native = undefined;
+        // Nobody else can be asked any more: what is left of the cluster is this server.
+        for (const { resolve } of this._counts.values()) {
+          resolve(1);
+        }
+        this._counts.clear();
       }
     }
   }
@@ -70,10 +75,11 @@ class RedisLink {
         this._counts.delete(request);
         reject(new Error("timeout reached while waiting for the number of servers"));
       }, limit);
-      this._counts.set(request, (count) => {
+      const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
         clearTimeout(timer);
-        resolve(count);
-      });
+        how(value);
+      };
+      this._counts.set(request, { resolve: settle(resolve), reject: settle(reject) });
       this._native.count(channel, request);
     });
   }
@@ -88,8 +94,7 @@ class RedisLink {
           this._hand(number, (adapter) => adapter.onrequest(text, data));
           break;
         case COUNT:
-          this._counts.get(number)?.(Number(data.toString()));
-          this._counts.delete(number);
+          this._counted(number, text, data);
           break;
         case READY:
           debug("connected");
@@ -102,6 +107,17 @@ class RedisLink {
           this._fail(new Error(`Redis: ${text}`));
           break;
       }
+    }
+  }
+
+  /** Takes the answer to a count: digits, or what Redis says against it. */
+  _counted(request, text, data) {
+    const count = this._counts.get(request);
+    this._counts.delete(request);
+    if (text === "") {
+      count?.resolve(Number(data.toString()));
+    } else {
+      count?.reject(new Error(`Redis: ${text}`));
     }
   }
 

@@ -1,0 +1,166 @@
+"use strict";
+
+// What is particular to our own Redis adapter: one link for all that share it, its limits, and the
+// ways of saying where Redis is and how messages are written.
+
+const assert = require("node:assert/strict");
+const nodeTest = require("node:test");
+const { TRANSPORTS, test } = require("../support/scenario");
+const { atEnd } = require("../support/cleanup");
+const { next, until } = require("../support/events");
+const { isReference } = require("../support/target");
+const { startRedis, startRedisProcess } = require("../examples/redis");
+const { load, serve } = require("./installed");
+const { joined } = require("./redis-clients");
+
+if (isReference) {
+  nodeTest.test("the reference has no adapter of its own", { skip: true });
+} else {
+  declare();
+}
+
+const create = (...args) => load("socket.io/redis-adapter").createAdapter(...args);
+
+/** Servers with these adapters, and a client each. */
+async function start(t, ...adapters) {
+  const apps = [];
+  for (const adapter of adapters) {
+    apps.push(await serve(t, { transport: TRANSPORTS.websocket, options: { adapter } }));
+  }
+  // Redis counts connections: those who share one are one.
+  await joined(apps.slice(apps.length - new Set(adapters).size));
+  return Promise.all(apps.map(async (app) => ({ app, ...(await app.connect()) })));
+}
+
+/** Collects promises that were rejected without anybody handling that. */
+function watchRejections(t) {
+  const rejections = [];
+  const onRejection = (err) => rejections.push(err);
+  process.on("uncaughtExceptionMonitor", onRejection);
+  atEnd(t, () => process.off("uncaughtExceptionMonitor", onRejection));
+  return rejections;
+}
+
+function declare() {
+  test("servers that share what createAdapter() returns all hear the others", async (t) => {
+    const url = await startRedis(t);
+    const shared = create(url);
+    const [one, two, far] = await start(t, shared, shared, create(url));
+    for (const round of [1, 2]) {
+      const heard = [one, two].map(({ client }) => next(client, "news"));
+      far.app.io.emit("news", round);
+      assert.deepEqual(await Promise.all(heard), [[round], [round]]);
+    }
+    const between = next(two.client, "between");
+    one.app.io.emit("between", 1);
+    assert.deepEqual(await between, [1]);
+    await two.app.io.close();
+    const still = next(one.client, "still");
+    far.app.io.emit("still", 1);
+    assert.deepEqual(await still, [1]);
+  });
+
+  test("one message may be larger than what may wait", async (t) => {
+    const url = await startRedis(t, ["--client-output-buffer-limit", "pubsub", "0", "0", "0"]);
+    const [near, far] = await start(t, create(url), create(url));
+    const heard = new Promise((resolve) => far.app.io.on("large", (text) => resolve(text.length)));
+    near.app.io.serverSideEmit("large", "x".repeat(70 << 20));
+    assert.equal(await heard, 70 << 20);
+  });
+
+  test("acks of broadcasts without Redis end with their time, and nothing else", async (t) => {
+    const rejections = watchRejections(t);
+    const redis = await startRedisProcess(t);
+    const options = { url: redis.url, requestsTimeout: 100 };
+    const [near] = await start(t, create(options), create(options));
+    near.client.on("question", (answer) => answer("near"));
+    const lost = next(near.app.io.of("/").adapter, "error");
+    await redis.stop();
+    await lost;
+    const answers = await new Promise((resolve) => {
+      near.app.io.timeout(300).emit("question", (err, values) => resolve([err?.message, values]));
+    });
+    assert.deepEqual(answers, ["operation has timed out", ["near"]]);
+    assert.deepEqual(rejections, []);
+  });
+
+  test("closing ends what waits for the number of servers", async (t) => {
+    const rejections = watchRejections(t);
+    const url = await startRedis(t);
+    const [near] = await start(t, create({ url, requestsTimeout: 100 }));
+    const answered = new Promise((resolve) => near.app.io.timeout(5_000).emit("x", resolve));
+    near.client.on("x", (answer) => answer());
+    const counted = near.app.io.of("/").adapter.serverCount();
+    await near.app.io.close();
+    assert.equal(await counted, 1);
+    await answered;
+    assert.deepEqual(rejections, []);
+  });
+
+  test("a parser may be an object of a class, and see messages of any kind", async (t) => {
+    class Parser {
+      encode(message) {
+        return Buffer.from(this.mark() + JSON.stringify(message));
+      }
+      decode(data) {
+        assert.equal(data.toString()[0], this.mark());
+        return JSON.parse(data.toString().slice(1));
+      }
+      mark() {
+        return this.constructor.mark;
+      }
+    }
+    const url = await startRedis(t);
+    for (const mark of ["#", "{"]) {
+      Parser.mark = mark;
+      const options = { url, key: mark, parser: new Parser() };
+      const [near, far] = await start(t, create(options), create(options));
+      const heard = next(far.client, "news");
+      near.app.io.emit("news", mark);
+      assert.deepEqual(await heard, [mark]);
+      if (mark === "#") {
+        for (const { client } of [near, far]) {
+          client.on("question", (answer) => answer(1));
+        }
+        assert.deepEqual(await near.app.io.timeout(5_000).emitWithAck("question"), [1, 1]);
+      }
+    }
+  });
+
+  test("clients may be given as to the official adapter", async (t) => {
+    const url = await startRedis(t);
+    const client = load("redis").createClient({ url });
+    const { Redis } = load("ioredis");
+    const other = new Redis(url, { lazyConnect: true });
+    const [near, far] = await start(
+      t,
+      create(client, client.duplicate(), { key: "mine" }),
+      create(other, other.duplicate(), { key: "mine" }),
+    );
+    assert.equal(near.app.io.of("/").adapter.channel, "mine#/#");
+    const heard = next(far.client, "news");
+    near.app.io.emit("news", 1);
+    assert.deepEqual(await heard, [1]);
+  });
+
+  test("a command that Redis refuses is no reason to connect anew", async (t) => {
+    const url = await startRedis(t);
+    const [near, far] = await start(t, create(url), create(url));
+    const admin = load("redis").createClient({ url });
+    await admin.connect();
+    admin.on("error", () => {});
+    atEnd(t, () => admin.destroy());
+    await admin.sendCommand(["ACL", "SETUSER", "default", "-ping", "-pubsub"]);
+    const counted = near.app.io.of("/").adapter.serverCount();
+    await assert.rejects(counted, /NOPERM/i);
+    let isLost = false;
+    near.app.io.of("/").adapter.on("error", () => (isLost = true));
+    let seen = 0;
+    far.client.on("beat", () => seen++);
+    await until(() => {
+      near.app.io.emit("beat");
+      return seen >= 20;
+    });
+    assert.equal(isLost, false);
+  });
+}
