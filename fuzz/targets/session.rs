@@ -320,13 +320,15 @@ impl Bench {
             }
             Step::Pause => self.session.pause(),
             Step::Resume => self.session.resume(&mut self.ctx),
-            Step::Sleep(ms) => {
-                self.ctx.now += Duration::from_millis((*ms).into());
-                while let Some((due, _, kind)) = self.ctx.pop_due() {
-                    if !self.session.is_closed() {
-                        self.session.on_timer(&mut self.ctx, kind, due);
-                    }
-                }
+            Step::Sleep(ms) => self.sleep(Duration::from_millis((*ms).into())),
+        }
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.ctx.now += time;
+        while let Some((due, _, kind)) = self.ctx.pop_due() {
+            if !self.session.is_closed() {
+                self.session.on_timer(&mut self.ctx, kind, due);
             }
         }
     }
@@ -352,6 +354,10 @@ impl Bench {
     fn finish(mut self) {
         if !self.session.is_closed() {
             self.session.close(&mut self.ctx, true);
+        }
+        if !self.session.is_closed() {
+            // In the middle of an upgrade it waits for that, and that has a limit.
+            self.sleep(Duration::from_secs(3_600));
         }
         assert!(self.session.is_closed());
         self.end_round();
