@@ -454,7 +454,9 @@ function flushAtExit() {
 }
 
 function onWakeAtExit() {
-  for (;;) {
+  // What was flushed is there already; clients that go on sending must not hold the exit up.
+  const deadline = Date.now() + EXIT_FLUSH_LIMIT;
+  while (Date.now() < deadline) {
     const [json, extras] = core.drain();
     const records = JSON.parse(json);
     if (records.length === 0) {
