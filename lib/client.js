@@ -23,6 +23,10 @@ const kJoining = Symbol("joining");
 const kMaps = Symbol("maps");
 /** The client's one socket, while there are no Maps. */
 const kOnly = Symbol("only socket");
+/** The client that takes a message in. */
+let receiving = null;
+/** Set once the client listens to its connection itself, for all to see. */
+const kListens = Symbol("listens");
 /** Set while broadcasts have to pass through the client. */
 const kLongWay = Symbol("long way");
 /** The client's own handlers, once somebody has looked at them or put others in their place. */
@@ -190,8 +194,38 @@ class Client {
 
   /** Takes a message of a native connection, which does not bind the handlers for that. */
   receive(data) {
-    // Looked up now: the application may have replaced it.
-    handlerOf(this, "ondata").call(this, data);
+    if (!this[kListens]) {
+      receiving = this;
+      try {
+        // Looked up now: the application may have replaced it.
+        handlerOf(this, "ondata").call(this, data);
+      } finally {
+        receiving = null;
+      }
+    }
+  }
+
+  /**
+   * Has the client listen to its native connection as to any other: somebody looks at the listeners, and
+   * may take them off.
+   */
+  listen() {
+    const { conn } = this;
+    if (this[kListens] || conn.receiver !== this) {
+      return;
+    }
+    if (receiving === this) {
+      // Listeners for data are about to be called: it must not get the same data twice.
+      process.nextTick(() => this.listen());
+      return;
+    }
+    this[kListens] = true;
+    const { ondata, onerror, onclose } = this[kOwn] ?? bindHandlers(this);
+    conn.removeListener("error", failReceiver);
+    conn.removeListener("close", closeReceiver);
+    conn.prependListener("close", onclose);
+    conn.prependListener("error", onerror);
+    conn.prependListener("data", ondata);
   }
 
   /** Takes a message of the connection. */
@@ -311,7 +345,13 @@ class Client {
 
   /** Stops listening to the connection. */
   destroy() {
-    if (native.isNative(this.conn)) {
+    if (this[kListens]) {
+      const { ondata, onerror, onclose } = this[kOwn];
+      this.conn.removeListener("data", ondata);
+      this.conn.removeListener("error", onerror);
+      this.conn.removeListener("close", onclose);
+      this.conn.receiver = null;
+    } else if (native.isNative(this.conn)) {
       this.conn.removeListener("error", failReceiver);
       this.conn.removeListener("close", closeReceiver);
       if (this.conn.receiver === this) {
@@ -488,7 +528,15 @@ for (const name of ["onclose", "ondata", "ondecoded", "onerror"]) {
   Object.defineProperty(Client.prototype, name, {
     configurable: true,
     get() {
-      return this === Client.prototype ? handlers[name] : bindHandlers(this)[name];
+      if (this === Client.prototype) {
+        return handlers[name];
+      }
+      const own = bindHandlers(this);
+      if (name !== "ondecoded") {
+        // That one listens to the decoder.
+        this.listen();
+      }
+      return own[name];
     },
     set(handler) {
       if (this === Client.prototype) {
@@ -574,7 +622,11 @@ function namespaceCount(client) {
 }
 
 // What most clients never have takes no room in them.
-Object.assign(Client.prototype, { [kMaps]: undefined, [kOwn]: undefined });
+Object.assign(Client.prototype, {
+  [kListens]: false,
+  [kMaps]: undefined,
+  [kOwn]: undefined,
+});
 
 /** How a property is that was assigned. */
 const PLAIN = { configurable: true, enumerable: true, writable: true };

@@ -228,6 +228,46 @@ test("the handlers of a client are bound to it", async (t) => {
   assert.deepEqual(await left, ["my reason", undefined]);
 });
 
+eachTransport("a client's listeners can be taken off its connection", async (t, transport) => {
+  const app = await serve(t, { transport });
+  const { client, socket } = await app.connect();
+  const seen = [];
+  socket.onAny((...args) => seen.push(args));
+  const { conn } = socket;
+  assert.equal(conn.listenerCount("data"), 1);
+  conn.removeListener("data", socket.client.ondata);
+  const held = [];
+  const isHeld = new Promise((resolve) => {
+    conn.on("data", (data) => {
+      held.push(data);
+      resolve();
+    });
+  });
+  client.emit("held", 1);
+  await isHeld;
+  await new Promise(setImmediate);
+  assert.deepEqual([held, seen], [['2["held",1]'], []]);
+  for (const data of held) {
+    socket.client.ondata(data);
+  }
+  await until(() => seen.length > 0);
+  assert.deepEqual(seen, [["held", 1]]);
+  conn.on("data", socket.client.ondata);
+  const again = next(socket, "again");
+  client.emit("again", 2);
+  assert.deepEqual(await again, [2]);
+  conn.emit("data", '2["own",3]');
+  await until(() => seen.length > 2);
+  assert.deepEqual(seen[2], ["own", 3]);
+  conn.removeListener("close", socket.client.onclose);
+  let isTold = false;
+  socket.on("disconnect", () => (isTold = true));
+  const gone = next(conn, "close");
+  client.io.engine.close();
+  await gone;
+  assert.equal(isTold, false);
+});
+
 test("a packet without data is written without any", async (t) => {
   const app = await serve(t);
   const connection = next(app.io, "connection");

@@ -833,4 +833,19 @@ function flushesArePatched() {
   return Socket.prototype.flush !== pristine.flush || sendsArePatched();
 }
 
+// Who looks at the listeners for data, or takes all off, finds Socket.IO's among them.
+for (const name of ["listenerCount", "listeners", "rawListeners", "removeAllListeners"]) {
+  const method = Socket.prototype[name];
+  Object.defineProperty(Socket.prototype, name, {
+    value: function (event) {
+      if (event === "data" || event === undefined) {
+        this.receiver?.listen();
+      }
+      return method.apply(this, arguments);
+    },
+    configurable: true,
+    writable: true,
+  });
+}
+
 module.exports = { Socket, toMessage, writesArePatched };
