@@ -331,6 +331,16 @@ mod tests {
         pool.send(session.shard, Command::Open(Box::new(open)));
     }
 
+    /// An environment, and how often it was woken.
+    fn counting_port() -> (Arc<Port>, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = wakes.clone();
+        let port = Port::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        (Arc::new(port), wakes)
+    }
+
     /// A pool with one environment and some sessions.
     fn with_sessions(count: usize) -> (Pool, Arc<Port>, Vec<SessionRef>) {
         let pool = Pool::new();
@@ -446,11 +456,7 @@ mod tests {
     #[test]
     fn a_shard_that_is_lent_runs_where_it_was_lent_to_until_it_is_taken_back() {
         let pool = Pool::new();
-        let wakes = Arc::new(AtomicUsize::new(0));
-        let counter = wakes.clone();
-        let port = Arc::new(Port::new(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }));
+        let (port, wakes) = counting_port();
         let id = pool.add_port(port.clone());
         let inline = pool.lend(&port, id).expect("a shard");
         let session = pool.reserve_inline(&inline).expect("a slot");
@@ -477,11 +483,7 @@ mod tests {
     #[test]
     fn who_asks_a_lent_shard_while_it_is_about_to_drain_is_heard() {
         let pool = Arc::new(Pool::new());
-        let wakes = Arc::new(AtomicUsize::new(0));
-        let counter = wakes.clone();
-        let port = Arc::new(Port::new(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }));
+        let (port, wakes) = counting_port();
         let id = pool.add_port(port.clone());
         let inline = pool.lend(&port, id).expect("a shard");
         let (index, barrier) = (inline.index(), Arc::new(Barrier::default()));
