@@ -16,16 +16,6 @@ class AcceptedPolling extends Polling {
     debug("polled through the native listener");
   }
 
-  addListener(event, listener) {
-    this._notice(event);
-    return super.addListener(event, listener);
-  }
-
-  prependListener(event, listener) {
-    this._notice(event);
-    return super.prependListener(event, listener);
-  }
-
   /** True while a GET waits. Who asks wants to know it from now on, too. */
   get writable() {
     if (this._shown || this.conn === null || this.conn.handle === -1) {
@@ -66,7 +56,8 @@ class AcceptedPolling extends Polling {
   }
 
   /** Whoever listens for the headers of answers may change them. The first to do so is the engine. */
-  _notice(event) {
+  _observe(event) {
+    super._observe(event);
     if (event === "headers" && this.listenerCount("headers") > 0) {
       this._show();
     }

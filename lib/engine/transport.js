@@ -55,13 +55,23 @@ class Transport extends LeanEmitter {
   }
 
   addListener(event, listener) {
-    observe(this, event);
+    this._observe(event);
     return super.addListener(event, listener);
   }
 
   prependListener(event, listener) {
-    observe(this, event);
+    this._observe(event);
     return super.prependListener(event, listener);
+  }
+
+  /** Somebody listens to an event: some only come while the connection is watched. */
+  _observe(event) {
+    if (WRITE_EVENTS.has(event)) {
+      this.conn?.watchWrites();
+    } else if (event === "packet") {
+      this._isHeard = true;
+      this.conn?.setRaw();
+    }
   }
 
   /** Nothing is sent over this transport any more. */
@@ -212,15 +222,6 @@ function toMessage(data) {
     return Buffer.from(data);
   }
   return data === undefined ? "" : `${data}`;
-}
-
-function observe(transport, event) {
-  if (WRITE_EVENTS.has(event)) {
-    transport.conn?.watchWrites();
-  } else if (event === "packet") {
-    transport._isHeard = true;
-    transport.conn?.setRaw();
-  }
 }
 
 function noop() {}
