@@ -23,8 +23,6 @@ const kJoining = Symbol("joining");
 const kMaps = Symbol("maps");
 /** The client's one socket, while there are no Maps. */
 const kOnly = Symbol("only socket");
-/** The client that takes a message in. */
-let receiving = null;
 /** Set once the client listens to its connection itself, for all to see. */
 const kListens = Symbol("listens");
 /** Set while broadcasts have to pass through the client. */
@@ -33,6 +31,9 @@ const kLongWay = Symbol("long way");
 const kOwn = Symbol("own handlers");
 /** Packets that the core has decoded may go past the handlers, as long as those are the client's. */
 const kShort = Symbol("short way in");
+
+/** The client that takes a message in. */
+let receiving = null;
 
 class Client {
   /**

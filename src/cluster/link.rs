@@ -333,13 +333,13 @@ impl Writer<'_> {
         if pipeline.is_empty() {
             return Ok(());
         }
-        let sent = pipeline.exec_async(&mut self.publisher).await;
-        if let Err(error) = &sent
-            && is_refusal(error)
-        {
-            self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
+        match pipeline.exec_async(&mut self.publisher).await {
+            Err(error) if is_refusal(&error) => {
+                self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
+                Ok(())
+            }
+            sent => sent,
         }
-        alive(sent)
     }
 
     async fn follow(&mut self, order: Order) -> RedisResult<()> {
@@ -356,9 +356,8 @@ impl Writer<'_> {
             Order::Remove(route) => {
                 let mut left = Vec::new();
                 self.routes.lock().retain(|name, routes| {
-                    let before = routes.len();
                     routes.retain(|other| other.id != route.id);
-                    if routes.is_empty() && before > 0 {
+                    if routes.is_empty() {
                         left.push(name.clone());
                     }
                     !routes.is_empty()

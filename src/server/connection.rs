@@ -227,22 +227,17 @@ impl Connection {
         loop {
             let Ok(mut ready) = fd.readable().await else { return false };
             let ended = ready.ready().is_read_closed();
-            let header = with_scratch(|scratch| match peek(fd.get_ref(), scratch) {
-                Read::Bytes(count) => {
-                    let header = proxy_protocol::header(scratch.get(..count).unwrap_or_default());
-                    match header {
-                        Header::Whole { len, .. }
-                            if !scratch
-                                .get_mut(..len)
-                                .is_some_and(|head| take(fd.get_ref(), head)) =>
-                        {
-                            Header::Invalid
-                        }
-                        header => header,
-                    }
-                }
-                Read::Nothing => Header::More,
-                Read::End => Header::Invalid,
+            let (header, is_taken) = with_scratch(|scratch| {
+                let count = match peek(fd.get_ref(), scratch) {
+                    Read::Bytes(count) => count,
+                    Read::Nothing => return (Header::More, false),
+                    Read::End => return (Header::Invalid, false),
+                };
+                let header = proxy_protocol::header(scratch.get(..count).unwrap_or_default());
+                let mut take =
+                    |len| scratch.get_mut(..len).is_some_and(|head| take(fd.get_ref(), head));
+                let is_taken = matches!(header, Header::Whole { len, .. } if take(len));
+                (header, is_taken)
             });
             match header {
                 Header::More if ended => return false,
@@ -253,7 +248,7 @@ impl Connection {
                     if let Some(source) = source {
                         self.peer = Some(source.into());
                     }
-                    return true;
+                    return is_taken;
                 }
             }
         }

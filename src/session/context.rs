@@ -67,9 +67,6 @@ pub enum TimerKind {
     Close,
 }
 
-/// Bytes of events above which a batch is not added to.
-const LARGE: usize = 4 << 20;
-
 /// Work that goes on beside the shard's loop.
 #[derive(Debug)]
 pub enum Task {
@@ -204,6 +201,9 @@ impl Context {
         }
     }
 }
+
+/// Bytes of events above which a batch is not added to.
+const LARGE: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
