@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const http = require("node:http");
 const { EventEmitter } = require("node:events");
 const engineIo = require("engine.io");
-const { engine, isNativelyAccepted } = require("../support/target");
+const { engine } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { deferred, next, until } = require("../support/events");
@@ -100,10 +100,6 @@ eachTransport("clients and clientsCount follow the connections", async (t, trans
 });
 
 test("a client that is deleted from clients is unknown", async (t) => {
-  if (isNativelyAccepted) {
-    // The listener knows its sessions by itself: only closing the connection ends one.
-    return;
-  }
   const app = await serve(t);
   const { open } = await openPolling(app.url);
   const conn = app.io.engine.clients[open.sid];

@@ -3,7 +3,6 @@
 // From polling to WebSocket while the session goes on.
 
 const assert = require("node:assert/strict");
-const { isNativelyAccepted } = require("../support/target");
 const { TRANSPORTS, test } = require("../support/scenario");
 const { connected, serve } = require("../support/app");
 const { collect, deferred, next, settle } = require("../support/events");
@@ -149,10 +148,6 @@ test("a client that is not offered an upgrade polls on", async (t) => {
 });
 
 test("a disconnection during the upgrade is told to both sides", async (t) => {
-  if (isNativelyAccepted) {
-    // The upgrade may be over by the time that JavaScript hears of its beginning.
-    return;
-  }
   const app = await serve(t, upgraded);
   const connection = next(app.io, "connection");
   const session = next(app.io.engine, "connection");

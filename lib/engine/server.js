@@ -18,6 +18,7 @@ const { Link, isPlain } = require("./link");
 const { engineIo, ws } = require("./foreign");
 const { METHODS } = require("./policy");
 const { AcceptedPolling } = require("./accepted-polling");
+const { viewOf } = require("./clients");
 const { Pending } = require("./pending");
 const { Polling, polling } = require("./polling");
 const { Socket } = require("./socket");
@@ -32,8 +33,9 @@ class Server extends EventEmitter {
   /** @param {object} [opts] options of the engine */
   constructor(opts = {}) {
     super();
-    /** Connections by session id. */
-    this.clients = {};
+    this._clients = {};
+    /** The same for the application, once it has asked. */
+    this._clientsView = undefined;
     this.clientsCount = 0;
     this._middlewares = [];
     /** Somebody has got hold of the list: nobody knows what is in it from one moment to the next. */
@@ -117,6 +119,21 @@ class Server extends EventEmitter {
   /** Serves the requests of an http server that concern the engine. */
   attach(httpServer, options = {}) {
     attach(this, httpServer, options, pristine);
+  }
+
+  /** Connections by session id. */
+  get clients() {
+    this._clientsView ??= viewOf(this._clients, (conn) => {
+      if (conn?.handle >= 0) {
+        core.leaveRequests?.(conn.handle);
+      }
+    });
+    return this._clientsView;
+  }
+
+  set clients(clients) {
+    this._clients = clients;
+    this._clientsView = undefined;
   }
 
   /** The middlewares, in order. */
@@ -214,7 +231,7 @@ class Server extends EventEmitter {
 
   _verifyKnown(req, upgrade, fn) {
     const { transport, sid } = req._query;
-    const conn = Object.hasOwn(this.clients, sid) ? this.clients[sid] : undefined;
+    const conn = Object.hasOwn(this._clients, sid) ? this._clients[sid] : undefined;
     if (!conn && this._isNews(sid)) {
       debug('"%s" was opened by the native listener a moment ago', sid);
       setImmediate(() => this._verifyKnown(req, upgrade, fn));
@@ -264,7 +281,7 @@ class Server extends EventEmitter {
         this.abortRequest(req, res, code, context);
       } else if (req._query.sid) {
         debug('new %s request of client "%s"', req.method, req._query.sid);
-        this.clients[req._query.sid].transport.onRequest(req);
+        this._clients[req._query.sid].transport.onRequest(req);
       } else {
         this.handshake(req._query.transport, req, (code, context) =>
           this.abortRequest(req, res, code, context),
@@ -465,8 +482,8 @@ class Server extends EventEmitter {
   /** Closes all connections and drops what they had not written. */
   close() {
     debug("closing all %d clients", this.clientsCount);
-    for (const id of Object.keys(this.clients)) {
-      this.clients[id].close(true);
+    for (const id of Object.keys(this._clients)) {
+      this._clients[id].close(true);
     }
     this.cleanup();
     return this;
@@ -548,7 +565,7 @@ class Server extends EventEmitter {
       return endWith(socket, refusal(500, "Internal Server Error", "Internal Server Error"));
     }
     const { sid, transport } = req._query;
-    const conn = sid === undefined ? undefined : this.clients[sid];
+    const conn = sid === undefined ? undefined : this._clients[sid];
     const takes = transport === "websocket" && (!sid || canUpgrade(conn));
     if (!takes) {
       debug("the connection cannot take this WebSocket");
@@ -623,7 +640,7 @@ class Server extends EventEmitter {
   }
 
   _register(conn) {
-    this.clients[conn.id] = conn;
+    this._clients[conn.id] = conn;
     this.clientsCount++;
     conn.on("close", unregister);
     this.emit("connection", conn);
@@ -650,7 +667,7 @@ class Server extends EventEmitter {
 
   _upgradesInJavaScript(req) {
     const { sid, transport } = req._query;
-    const conn = sid === undefined ? undefined : this.clients[sid];
+    const conn = sid === undefined ? undefined : this._clients[sid];
     return conn === undefined ? this._runsInJavaScript(transport) : !(conn instanceof Socket);
   }
 
@@ -674,7 +691,7 @@ class Server extends EventEmitter {
 /** A connection has closed. One listener for all connections. @this {any} */
 function unregister() {
   this.removeListener("close", unregister);
-  delete this.server.clients[this.id];
+  delete this.server._clients[this.id];
   this.server.clientsCount--;
 }
 

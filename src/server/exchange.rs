@@ -66,10 +66,8 @@ async fn open(
         return Outcome::Gone;
     }
     let origin = Origin { acceptor, peer: peer.as_ref(), head };
-    let Some((sid, packet)) = handshake::open_polling(&origin, local, route, wire.fd.get_ref())
-    else {
-        return Outcome::Declined;
-    };
+    let opened = handshake::open_polling(&origin, local, route, wire.fd.get_ref()).await;
+    let Some((sid, packet)) = opened else { return Outcome::Declined };
     let polling = Polling { pending: None, supports_binary: true, jsonp: None };
     let open = Packet::text(PacketType::Open, &[packet.as_bytes()]);
     let body = polling.encode(&[open], Revision::V4);

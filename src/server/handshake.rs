@@ -92,7 +92,7 @@ fn open_web_socket(mut switching: Switching<'_>, route: &Route, response: String
         base64: false,
     });
     let packet = open_packet(&sid, &route.websocket_open);
-    let accepted = |_| Accepted { details, registration: None };
+    let accepted = |_| Accepted { details, registration: None, told: None };
     if open(acceptor, route, packet, start, accepted).is_none() {
         acceptor.heard(1);
     }
@@ -135,8 +135,9 @@ fn upgrade(switching: Switching<'_>, session: SessionRef, sid: &Sid, response: S
     });
 }
 
-/// Opens a connection over polling. Returns its sid and what the open packet says.
-pub fn open_polling(
+/// Opens a connection over polling. Returns its sid and what the open packet says, once JavaScript
+/// has been told of it.
+pub async fn open_polling(
     origin: &Origin<'_>,
     local: &Rc<Local>,
     route: &Route,
@@ -146,10 +147,14 @@ pub fn open_polling(
     let details = origin.details(route, &sid, None, fd);
     let packet = open_packet(&sid, &route.polling_open);
     let start = Start::Polling { supports_binary: true, jsonp: None };
+    let (told, hears) = oneshot::channel();
     open(origin.acceptor, route, String::new(), start, |session| Accepted {
         details,
         registration: Some(route.registry.add(sid, session)),
+        told: Some(told),
     })?;
+    // Fails where there is nobody to tell any more.
+    let _ = hears.await;
     Some((sid, packet))
 }
 

@@ -204,6 +204,10 @@ impl Session {
         if let Some(probe) = self.probe.take() {
             let (port, handle) = (self.inbound.port, self.inbound.handle);
             ctx.events(port).probe_failed(handle, probe.ws.link);
+            if probe.ws.blocked {
+                // What waits for it is no concern of the session's any more.
+                ctx.events(port).blocked(handle, 0);
+            }
             leave(ctx, port, handle, probe.ws, farewell);
             if self.is_overdue(ctx) {
                 self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);

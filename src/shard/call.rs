@@ -50,4 +50,6 @@ pub struct Accepted {
     pub details: String,
     /// Present when further requests may name the session.
     pub registration: Option<Registration>,
+    /// Who waits until JavaScript is told.
+    pub told: Option<oneshot::Sender<()>>,
 }

@@ -441,7 +441,12 @@ mod tests {
         let session = pool.reserve(1).expect("a thread");
         let sid = [b'a'; 20];
         let registration = Some(Arc::new(Registry::default()).add(sid, session));
-        open_with(&pool, 0, session, Some(Accepted { details: "0".into(), registration }));
+        open_with(
+            &pool,
+            0,
+            session,
+            Some(Accepted { details: "0".into(), registration, told: None }),
+        );
         let (reply, mut answer) = oneshot::channel();
         let (key, request) = (session.key, next_request());
         let kind = CallKind::Poll { request, reply };

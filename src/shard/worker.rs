@@ -11,11 +11,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
 
 use crate::config;
-use crate::event::{Body, CloseReason, EventBatch, Port};
+use crate::event::{Body, CloseReason, EventBatch, Port, Response};
 use crate::metrics::Metrics;
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
@@ -157,8 +158,8 @@ impl Intake {
         Self { queue, commands: Vec::new(), barriers: Vec::new() }
     }
 
-    /// Handles all commands that wait. Broadcasts in a row that go to the same clients become one:
-    /// each of them is looked for and visited once.
+    /// Handles all commands that wait, and tells what has come of it. Broadcasts in a row that go to the
+    /// same clients become one: each of them is looked for and visited once.
     fn take(&mut self, state: &mut Shard) {
         let Self { queue, commands, barriers } = self;
         queue.swap(commands);
@@ -173,6 +174,7 @@ impl Intake {
             }
             state.guarded(|shard| shard.handle(command, barriers));
         }
+        state.tell();
     }
 }
 
@@ -198,6 +200,8 @@ struct Shard {
     new_readers: Vec<(u32, u32, Source)>,
     /// What a read of TLS says.
     plain: Vec<u8>,
+    /// Who waits until JavaScript is told of a session that the listener has opened.
+    opened: Vec<oneshot::Sender<()>>,
 }
 
 /// A session and its sockets' places in the room index, with their ordinals.
@@ -228,6 +232,7 @@ impl Shard {
             lingering: FxHashMap::default(),
             new_readers: Vec::new(),
             plain: Vec::new(),
+            opened: Vec::new(),
         }
     }
 
@@ -463,9 +468,10 @@ impl Shard {
             self.slots.lock().free.push(key);
             return;
         }
-        let ctx = &mut self.ctx;
+        let Self { ctx, opened, .. } = self;
         let registration = accepted.and_then(|accepted| {
             ctx.events(identity.port).accepted(identity.handle, &accepted.details);
+            opened.extend(accepted.told);
             accepted.registration
         });
         let (session, head) = match start {
@@ -541,13 +547,28 @@ impl Shard {
                 let _ = reply.send(None);
             }
             CallKind::Poll { request, reply } => {
-                self.ctx.replies.insert(request, reply);
-                self.with(key, |session, ctx| session.on_poll(ctx, request));
+                self.serve(key, request, reply, |session, ctx| session.on_poll(ctx, request));
             }
             CallKind::Post { request, body, reply } => {
-                self.ctx.replies.insert(request, reply);
-                self.with(key, |session, ctx| session.on_post(ctx, request, body, false));
+                let work = |session: &mut Session, ctx: &mut Context| {
+                    session.on_post(ctx, request, body, false);
+                };
+                self.serve(key, request, reply, work);
             }
+        }
+    }
+
+    /// Has a session work on a request whose answer is awaited. One that could not gets none.
+    fn serve(
+        &mut self,
+        key: u32,
+        request: u32,
+        reply: oneshot::Sender<Response>,
+        work: impl FnOnce(&mut Session, &mut Context),
+    ) {
+        self.ctx.replies.insert(request, reply);
+        if self.with(key, work).is_none() {
+            self.ctx.replies.remove(&request);
         }
     }
 
@@ -603,6 +624,16 @@ impl Shard {
     fn run_timers(&mut self) {
         while let Some((due, key, kind)) = self.ctx.pop_due() {
             self.with(key, |session, ctx| session.on_timer(ctx, kind, due));
+        }
+    }
+
+    /// Hands over what JavaScript has to hear of, before clients are written to: so it hears of a
+    /// connection before its client does, and begins while others are still written to.
+    fn tell(&mut self) {
+        self.ctx.flush_events();
+        for opened in self.opened.drain(..) {
+            // Whoever has waited may have left.
+            let _ = opened.send(());
         }
     }
 
