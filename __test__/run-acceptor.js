@@ -1,10 +1,13 @@
 "use strict";
 
-// Runs the tests of the public API and of the protocol once more, with all connections accepted
-// by the native listener: `node __test__/run-native.js [folder...]`.
+// Runs the tests of the public API and of the protocol once more, with the connections of all servers
+// accepted in another way than usual: `node __test__/run-acceptor.js native|node [folder...]`.
 
-process.env.FERRIO_ACCEPTOR = "native";
-if (process.argv.length === 2) {
-  process.argv.push("api", "protocol");
+const [acceptor, ...folders] = process.argv.splice(2);
+if (acceptor !== "native" && acceptor !== "node") {
+  console.error("run-acceptor.js: who accepts, native or node?");
+  process.exit(1);
 }
+process.env.FERRIO_ACCEPTOR = acceptor;
+process.argv.push(...(folders.length > 0 ? folders : ["api", "protocol"]));
 require("./run");

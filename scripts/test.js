@@ -23,6 +23,7 @@ step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
 step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);
 step("Install the packages of the ecosystem tests", "node", ["scripts/ensure-ecosystem.js"]);
 step("Node tests", "node", ["__test__/run.js"]);
-step("Node tests through the native listener", "node", ["__test__/run-native.js"]);
+step("Node tests where Rust accepts", "node", ["__test__/run-acceptor.js", "native"]);
+step("Node tests where all passes through Node", "node", ["__test__/run-acceptor.js", "node"]);
 step("Type tests", "node", ["__test__/types/run.js"]);
 step("Leak test", "node", ["--expose-gc", "__test__/leak/connections.js"]);

@@ -260,15 +260,21 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   rateLimit?: RateLimitOptions | false;
 
   /**
-   * Who accepts the connections of the HTTP server. An option of ferrio's own. With `"native"`, Rust
-   * accepts and serves those of the engine without a step in JavaScript, and gives every other
-   * connection to the HTTP server; see docs/listener.md. The TLS of an HTTPS server is then Rust's, too.
-   * Where that is not possible, Node accepts as usual, and a warning says why.
+   * Who accepts the connections of the HTTP server. An option of ferrio's own. See docs/listener.md.
    *
-   * @default the environment variable FERRIO_ACCEPTOR, or else "native" for a port that Socket.IO opens
-   * itself (`new Server(port)`, `io.listen(port)`) on Linux, and "node" for an HTTP server of yours
+   * `"auto"`: on Linux, Node accepts for an HTTP server of yours, and a connection that begins with a
+   * request of the engine goes to Rust unread. Ports that Socket.IO opens itself (`new Server(port)`,
+   * `io.listen(port)`) are as with `"native"`.
+   *
+   * `"native"`: Rust accepts and serves the engine's connections without a step in JavaScript, and gives
+   * every other connection to the HTTP server. The TLS of an HTTPS server is then Rust's, too. Where that
+   * is not possible, it is as with `"auto"`, and a warning says why.
+   *
+   * `"node"`: Node accepts and reads every request.
+   *
+   * @default the environment variable FERRIO_ACCEPTOR, or else "auto"
    */
-  acceptor?: "node" | "native";
+  acceptor?: "auto" | "native" | "node";
 
   /**
    * TLS for a port that the server opens itself: `io.listen(443, { tls: { key, cert } })`. The native

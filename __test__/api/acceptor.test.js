@@ -1,7 +1,7 @@
 "use strict";
 
-// The native listener: connections of the engine never pass through Node's http server,
-// all others do, with nothing lost. An option of ferrio's own.
+// Who accepts: connections of the engine never pass through Node's http server, be it that Rust accepts
+// or that Node does and hands them over; all others do, with nothing lost. An option of ferrio's own.
 
 const assert = require("node:assert/strict");
 const cluster = require("node:cluster");
@@ -9,6 +9,7 @@ const { once } = require("node:events");
 const http = require("node:http");
 const https = require("node:https");
 const net = require("node:net");
+const os = require("node:os");
 const path = require("node:path");
 const { Worker } = require("node:worker_threads");
 const nodeTest = require("node:test");
@@ -25,20 +26,31 @@ const { startFixture } = require("../support/fixture");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
 const NATIVE = { acceptor: "native" };
+const ACCEPTORS = { auto: "where Node accepts", native: "where Rust accepts" };
 const CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256";
 
 if (isReference) {
   nodeTest.test("the reference has no native listener", { skip: true });
 } else {
+  Object.keys(ACCEPTORS).forEach(declareBoth);
   declare();
 }
 
-/** A server whose http server counts the connections that it is given. */
-async function serveCounting(t, { transport, options, listener } = {}) {
+/** A server of the application with an engine beside it, once the core has a part in its connections. */
+async function serveBeside(t, acceptor, { transport, options, listener } = {}) {
   const httpServer = http.createServer(listener ?? ((req, res) => res.end(`app ${req.url}`)));
-  const app = await serve(t, { transport, httpServer, options: { ...NATIVE, ...options } });
-  await until(() => httpServer._handle.constructor.name === "Listening", "Rust accepts");
+  const app = await serve(t, { transport, httpServer, options: { acceptor, ...options } });
+  await untilBrought(httpServer, acceptor);
   return app;
+}
+
+/** Resolves once the core gets connections of an http server. */
+async function untilBrought(httpServer, acceptor) {
+  const isBrought =
+    acceptor === "native"
+      ? () => httpServer._handle.constructor.name === "Listening"
+      : () => Object.hasOwn(httpServer._handle, "close");
+  await until(isBrought, ACCEPTORS[acceptor]);
 }
 
 /** A bare connection; `read()` resolves with all text that has come once it matches. */
@@ -81,45 +93,24 @@ async function freePort() {
   return port;
 }
 
-function declare() {
-  eachTransport("clients and the application share a port", async (t, transport) => {
-    const app = await serveCounting(t, { transport });
-    const { client, socket } = await app.connect();
-    socket.on("question", (value, answer) => answer(value + 1));
-    assert.equal(await client.emitWithAck("question", 1), 2);
-    assert.equal((await request(`${app.url}/page`)).text, "app /page");
-    const gone = next(socket, "disconnect");
-    client.disconnect();
-    assert.equal((await gone)[0], "client namespace disconnect");
-  });
+/** What holds whoever accepts. */
+function declareBoth(acceptor) {
+  eachTransport(
+    `clients and the application share a port, ${ACCEPTORS[acceptor]}`,
+    async (t, transport) => {
+      const app = await serveBeside(t, acceptor, { transport });
+      const { client, socket } = await app.connect();
+      socket.on("question", (value, answer) => answer(value + 1));
+      assert.equal(await client.emitWithAck("question", 1), 2);
+      assert.equal((await request(`${app.url}/page`)).text, "app /page");
+      const gone = next(socket, "disconnect");
+      client.disconnect();
+      assert.equal((await gone)[0], "client namespace disconnect");
+    },
+  );
 
-  test("an option that is neither is refused", () => {
-    const attach = () => new target.Server(http.createServer(), { acceptor: "rust" });
-    assert.throws(attach, /"acceptor" must be "node" or "native", not "rust"/);
-  });
-
-  test("a port of its own is the native listener's, unless something else is asked for", async (t) => {
-    const isNative = async (options) => {
-      const io = new target.Server(0, options);
-      const app = new App(io);
-      closeAtEnd(t, io, app);
-      const { socket } = await app.connect();
-      return socket.request.socket.constructor.name === "AcceptedSocket";
-    };
-    const usual = process.env.FERRIO_ACCEPTOR;
-    t.after(() => {
-      if (usual !== undefined) process.env.FERRIO_ACCEPTOR = usual;
-    });
-    delete process.env.FERRIO_ACCEPTOR;
-    assert.equal(await isNative({}), process.platform === "linux");
-    assert.equal(await isNative({ acceptor: "node" }), false);
-    process.env.FERRIO_ACCEPTOR = "node";
-    assert.equal(await isNative({}), false);
-    delete process.env.FERRIO_ACCEPTOR;
-  });
-
-  test("the request that opened a connection is a whole one", async (t) => {
-    const app = await serveCounting(t);
+  test(`the request that opened a connection is a whole one, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     const headers = { Cookie: "a=b", "X-Latin": "caf\xe9", Origin: "http://elsewhere" };
     const { client, socket } = await app.connect("/", {
       transports: ["websocket"],
@@ -151,16 +142,16 @@ function declare() {
     assert.ok(client.connected);
   });
 
-  test("destroying the socket of a request ends the connection", async (t) => {
-    const app = await serveCounting(t);
+  test(`destroying the socket of a request ends the connection, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     const { client, socket } = await app.connect("/", { transports: ["websocket"] });
     const gone = Promise.all([next(socket, "disconnect"), next(client, "disconnect")]);
     socket.request.socket.destroy();
     assert.equal((await gone)[0][0], "transport close");
   });
 
-  test("a connection that was polled can go on to the application", async (t) => {
-    const app = await serveCounting(t);
+  test(`a connection that was polled can go on to the application, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     const { socket, read } = await connectRaw(t, app.port);
     socket.write("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
     const answer = await read(/"maxPayload":1000000}/);
@@ -172,8 +163,8 @@ function declare() {
     assert.match(await read(/two/), /app \/one[^]*app \/two/);
   });
 
-  test("a poll and a request for the application may come in one packet", async (t) => {
-    const app = await serveCounting(t);
+  test(`a poll and a request for the application may come in one packet, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     const { socket, read } = await connectRaw(t, app.port);
     socket.write(
       "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n" +
@@ -182,8 +173,8 @@ function declare() {
     assert.match(await read(/behind/), /"sid"[^]*app \/behind/);
   });
 
-  test("first bytes may come one by one", async (t) => {
-    const app = await serveCounting(t);
+  test(`first bytes may come one by one, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     for (const [path, expected] of [
       ["/socket.io/?EIO=4&transport=polling", /"sid"/],
       ["/socket.io.html", /app \/socket.io.html/],
@@ -198,8 +189,8 @@ function declare() {
     }
   });
 
-  test("a client that ends within its first request holds nobody up", async (t) => {
-    const app = await serveCounting(t);
+  test(`a client that ends within its first request holds nobody up, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     const { socket, read } = await connectRaw(t, app.port);
     socket.write("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgr");
     // The listener has seen the bytes once those of a later connection were answered.
@@ -210,8 +201,8 @@ function declare() {
     await app.connect();
   });
 
-  test("uploads reach the application, with and without Expect", async (t) => {
-    const app = await serveCounting(t, {
+  test(`uploads reach the application, with and without Expect, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor, {
       listener: express().post("/upload", (req, res) => {
         let length = 0;
         req.on("data", (chunk) => (length += chunk.length));
@@ -225,8 +216,8 @@ function declare() {
     }
   });
 
-  test("another library's WebSockets are its own", async (t) => {
-    const app = await serveCounting(t, { options: { destroyUpgrade: false } });
+  test(`another library's WebSockets are its own, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor, { options: { destroyUpgrade: false } });
     const others = new WebSocketServer({ noServer: true });
     app.httpServer.on("upgrade", (req, socket, head) => {
       if (req.url === "/other") {
@@ -241,8 +232,8 @@ function declare() {
     assert.ok(socket.connected);
   });
 
-  test("who decides about requests is asked, whenever that begins", async (t) => {
-    const app = await serveCounting(t);
+  test(`who decides about requests is asked, whenever that begins, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     assert.ok((await openWebSocket(t, `${app.url}/socket.io/?EIO=4&transport=websocket`)).accepted);
     app.io.engine.opts.allowRequest = (req, decide) => decide("not today", false);
     await until(() => app.io.engine.clientsCount === 1, "the first has been heard of");
@@ -251,14 +242,254 @@ function declare() {
     assert.equal((await openPolling(app.url)).response.status, 403);
   });
 
-  test("listeners for headers see and change those of every answer", async (t) => {
-    const app = await serveCounting(t);
+  test(`listeners for headers see and change those of every answer, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
     app.io.engine.on("initial_headers", (headers, req) => {
       headers["X-First"] = req.url.length;
     });
     await new Promise(setImmediate);
     const { response } = await openPolling(app.url);
     assert.ok(Number(response.headers["x-first"]) > 10);
+  });
+
+  test(`large answers to polls are compressed, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    app.io.on("connection", (socket) => socket.emit("large", "x".repeat(5_000)));
+    const { open } = await openPolling(app.url);
+    const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    assert.equal((await request(url, { method: "POST", body: "40" })).text, "ok");
+    const headers = { "Accept-Encoding": "gzip, deflate, br" };
+    let text = "";
+    while (!text.includes("large")) {
+      const response = await request(url, { headers });
+      const packed = response.headers["content-encoding"] === "gzip";
+      const body = packed ? require("node:zlib").gunzipSync(response.body) : response.body;
+      assert.equal(packed, body.length >= 1024);
+      text += body;
+    }
+  });
+
+  test(`posts that cross end the connection, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const { open } = await openPolling(app.url);
+    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
+    const closed = next(app.io.engine.clients[open.sid], "close");
+    const head =
+      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
+      "Host: a\r\nContent-Length: 2\r\n\r\n";
+    const first = await connectRaw(t, app.port);
+    first.socket.write(`${head}4`);
+    const second = await connectRaw(t, app.port);
+    second.socket.write(`${head}40`);
+    // Which of the two is first does not matter: the other one is one too many.
+    const [reason, error] = await closed;
+    assert.equal(reason, "transport error");
+    assert.equal(error.message, "data request overlap from client");
+  });
+
+  test(`a function that encodes cookies is asked for each, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const cookie = { name: "io", encode: (sid) => `${sid}.${sid.length}` };
+    const app = await serveBeside(t, acceptor, { options: { cookie } });
+    for (let n = 0; n < 2; n++) {
+      const { open, response } = await openPolling(app.url);
+      const [header] = response.headers["set-cookie"];
+      assert.ok(header.startsWith(`io=${open.sid}.${open.sid.length};`), header);
+    }
+  });
+
+  test(`a middleware counts on all http servers of an engine, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const other = http.createServer();
+    app.io.engine.attach(other, { path: "/socket.io/", acceptor });
+    await listen(other);
+    atEnd(t, () => other.close());
+    await untilBrought(other, acceptor);
+    app.io.engine.use((req, res, next) => next(new Error("refused")));
+    for (const { port } of [app.httpServer.address(), other.address()]) {
+      const { response } = await openPolling(`http://127.0.0.1:${port}`);
+      assert.equal(response.status, 400);
+    }
+  });
+
+  test(`the body of a post that crosses another is no request, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const { open } = await openPolling(app.url);
+    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
+    const closed = next(app.io.engine.clients[open.sid], "close");
+    const body = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    const post = (length) =>
+      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
+      `Host: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const first = await connectRaw(t, app.port);
+    first.socket.write(`${post(2)}4`);
+    // Answered by the same thread, after it has read what came before.
+    await openPolling(app.url);
+    const second = await connectRaw(t, app.port);
+    const half = body.length / 2;
+    second.socket.write(post(body.length) + body.slice(0, half));
+    await closed;
+    assert.match(await second.read(/^HTTP/), /^HTTP\/1.1 400 /);
+    second.socket.write(`${body.slice(half)}GET /next HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const answer = await second.read(/app \/next$/);
+    assert.doesNotMatch(answer, /smuggled/);
+  });
+
+  test(`the http server counts and waits for WebSockets, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const httpServer = http.createServer();
+    const io = new target.Server(httpServer, { acceptor });
+    const app = new App(io);
+    closeAtEnd(t, io, app);
+    await listen(httpServer);
+    await untilBrought(httpServer, acceptor);
+    assert.equal(httpServer.address().address, "127.0.0.1");
+    assert.equal(httpServer.listening, true);
+    const { client } = await app.connect("/", { transports: ["websocket"] });
+    assert.equal(httpServer._connections, 1);
+    const { url } = app;
+    let closed = false;
+    const closing = new Promise((resolve) =>
+      httpServer.close(() => {
+        closed = true;
+        resolve();
+      }),
+    );
+    assert.equal(httpServer.listening, false);
+    await assert.rejects(request(url), { code: "ECONNREFUSED" });
+    assert.equal(closed, false);
+    client.disconnect();
+    await closing;
+  });
+
+  test(`a head that is too long for the http server is answered by it, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const httpServer = http.createServer({ maxHeaderSize: 2_000 });
+    const app = await serve(t, { httpServer, options: { acceptor } });
+    await untilBrought(httpServer, acceptor);
+    const url = `${app.url}/socket.io/?EIO=4&transport=polling`;
+    const answer = (length) => request(url, { headers: { "X-Long": "x".repeat(length) } });
+    assert.equal((await answer(1_000)).status, 200);
+    assert.equal((await answer(3_000)).status, 431);
+  });
+
+  test(`requests have the class that the http server was given, ${ACCEPTORS[acceptor]}`, async (t) => {
+    class Request extends http.IncomingMessage {}
+    const httpServer = http.createServer({ IncomingMessage: Request });
+    const app = await serve(t, { httpServer, options: { acceptor } });
+    await untilBrought(httpServer, acceptor);
+    const { socket } = await app.connect("/", { transports: ["websocket"] });
+    assert.ok(socket.request instanceof Request);
+  });
+
+  test(`a server that listens already, and one that listens again, is taken over, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const httpServer = http.createServer((req, res) => res.end("app"));
+    await listen(httpServer);
+    const io = new target.Server(httpServer, { acceptor });
+    const app = new App(io);
+    closeAtEnd(t, io, app);
+    for (let round = 0; round < 2; round++) {
+      await untilBrought(httpServer, acceptor);
+      const { client } = await app.connect("/", { transports: ["websocket"] });
+      assert.equal((await request(app.url)).text, "app");
+      client.disconnect();
+      if (round === 0) {
+        await new Promise((resolve) => {
+          httpServer.close(resolve);
+          httpServer.closeAllConnections();
+        });
+        await listen(httpServer);
+      }
+    }
+  });
+
+  for (const [title, makeRequest] of [
+    ["GET waits", (sid) => `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1`],
+    [
+      "POST has half come",
+      (sid) => `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nContent-Length: 9`,
+    ],
+  ]) {
+    test(`closeAllConnections() ends a session whose ${title}, ${ACCEPTORS[acceptor]}`, async (t) => {
+      const app = await serveBeside(t, acceptor);
+      const opened = next(app.io.engine, "connection");
+      const { open } = await openPolling(app.url);
+      const [conn] = await opened;
+      const closed = next(conn, "close");
+      const { socket } = await connectRaw(t, app.port);
+      socket.write(`${makeRequest(open.sid)}\r\nHost: localhost\r\n\r\n`);
+      // Answered by the same thread, after it has read what came before.
+      await openPolling(app.url);
+      await openPolling(app.url);
+      app.httpServer.closeAllConnections();
+      assert.equal((await closed)[0], "transport error");
+    });
+  }
+}
+
+/** What is said of one of them only. */
+function declare() {
+  test("where Node accepts, a client that says nothing is Node's", async (t) => {
+    const app = await serveBeside(t, "auto");
+    const { socket, read } = await connectRaw(t, app.port);
+    await until(() => app.httpServer._connections === 1, "Node has it");
+    socket.write("GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.match(await read(/late/), /app \/late/);
+    socket.write("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
+    await read(/"sid"/);
+  });
+
+  test("where Node accepts, it drops connections that are too many", async (t) => {
+    const app = await serveBeside(t, "auto");
+    const { client } = await app.connect("/", { transports: ["websocket"] });
+    app.httpServer.maxConnections = 1;
+    const drop = once(app.httpServer, "drop");
+    const { socket } = await connectRaw(t, app.port);
+    socket.write("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.equal((await drop)[0].localPort, app.port);
+    await until(() => socket.destroyed, "it is closed");
+    assert.ok(client.connected);
+  });
+
+  test("where Node accepts, it may do so on a unix socket", async (t) => {
+    const file = path.join(os.tmpdir(), `ferrio-${process.pid}-auto`);
+    const httpServer = http.createServer((req, res) => res.end("app"));
+    const io = new target.Server(httpServer, { acceptor: "auto" });
+    atEnd(t, () => io.close());
+    httpServer.listen(file);
+    await once(httpServer, "listening");
+    await untilBrought(httpServer, "auto");
+    const connected = next(io.engine, "connection");
+    const get = (path) =>
+      new Promise((resolve, reject) => {
+        const req = http.get({ socketPath: file, path, agent: false }, resolve);
+        req.on("error", reject);
+      });
+    assert.equal((await get("/page")).statusCode, 200);
+    assert.equal((await get("/socket.io/?EIO=4&transport=polling")).statusCode, 200);
+    assert.equal((await connected)[0].transport.name, "polling");
+  });
+
+  test("an option that is neither is refused", () => {
+    const attach = () => new target.Server(http.createServer(), { acceptor: "rust" });
+    assert.throws(attach, /"acceptor" must be one of "auto", "native", "node", not "rust"/);
+  });
+
+  test("a port of its own is the native listener's, unless something else is asked for", async (t) => {
+    const isNative = async (options) => {
+      const io = new target.Server(0, options);
+      const app = new App(io);
+      closeAtEnd(t, io, app);
+      const { socket } = await app.connect();
+      return socket.request.socket.constructor.name === "AcceptedSocket";
+    };
+    const usual = process.env.FERRIO_ACCEPTOR;
+    t.after(() => {
+      if (usual !== undefined) process.env.FERRIO_ACCEPTOR = usual;
+    });
+    delete process.env.FERRIO_ACCEPTOR;
+    assert.equal(await isNative({}), process.platform === "linux");
+    assert.equal(await isNative({ acceptor: "node" }), false);
+    process.env.FERRIO_ACCEPTOR = "node";
+    assert.equal(await isNative({}), false);
+    delete process.env.FERRIO_ACCEPTOR;
   });
 
   for (const [title, origin, asks, expected] of [
@@ -287,114 +518,6 @@ function declare() {
       }
     });
   }
-
-  test("large answers to polls are compressed", async (t) => {
-    const app = await serveCounting(t);
-    app.io.on("connection", (socket) => socket.emit("large", "x".repeat(5_000)));
-    const { open } = await openPolling(app.url);
-    const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
-    assert.equal((await request(url, { method: "POST", body: "40" })).text, "ok");
-    const headers = { "Accept-Encoding": "gzip, deflate, br" };
-    let text = "";
-    while (!text.includes("large")) {
-      const response = await request(url, { headers });
-      const packed = response.headers["content-encoding"] === "gzip";
-      const body = packed ? require("node:zlib").gunzipSync(response.body) : response.body;
-      assert.equal(packed, body.length >= 1024);
-      text += body;
-    }
-  });
-
-  test("posts that cross end the connection", async (t) => {
-    const app = await serveCounting(t);
-    const { open } = await openPolling(app.url);
-    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
-    const closed = next(app.io.engine.clients[open.sid], "close");
-    const head =
-      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
-      "Host: a\r\nContent-Length: 2\r\n\r\n";
-    const first = await connectRaw(t, app.port);
-    first.socket.write(`${head}4`);
-    const second = await connectRaw(t, app.port);
-    second.socket.write(`${head}40`);
-    // Which of the two is first does not matter: the other one is one too many.
-    const [reason, error] = await closed;
-    assert.equal(reason, "transport error");
-    assert.equal(error.message, "data request overlap from client");
-  });
-
-  test("a function that encodes cookies is asked for each", async (t) => {
-    const cookie = { name: "io", encode: (sid) => `${sid}.${sid.length}` };
-    const app = await serveCounting(t, { options: { cookie } });
-    for (let n = 0; n < 2; n++) {
-      const { open, response } = await openPolling(app.url);
-      const [header] = response.headers["set-cookie"];
-      assert.ok(header.startsWith(`io=${open.sid}.${open.sid.length};`), header);
-    }
-  });
-
-  test("a middleware counts on all http servers of an engine", async (t) => {
-    const app = await serveCounting(t);
-    const other = http.createServer();
-    app.io.engine.attach(other, { path: "/socket.io/", ...NATIVE });
-    await listen(other);
-    atEnd(t, () => other.close());
-    await until(() => other._handle.constructor.name === "Listening", "Rust accepts");
-    app.io.engine.use((req, res, next) => next(new Error("refused")));
-    for (const { port } of [app.httpServer.address(), other.address()]) {
-      const { response } = await openPolling(`http://127.0.0.1:${port}`);
-      assert.equal(response.status, 400);
-    }
-  });
-
-  test("the body of a post that crosses another is no request", async (t) => {
-    const app = await serveCounting(t);
-    const { open } = await openPolling(app.url);
-    await until(() => app.io.engine.clients[open.sid], "the connection has been heard of");
-    const closed = next(app.io.engine.clients[open.sid], "close");
-    const body = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-    const post = (length) =>
-      `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1\r\n` +
-      `Host: a\r\nContent-Length: ${length}\r\n\r\n`;
-    const first = await connectRaw(t, app.port);
-    first.socket.write(`${post(2)}4`);
-    // Answered by the same thread, after it has read what came before.
-    await openPolling(app.url);
-    const second = await connectRaw(t, app.port);
-    const half = body.length / 2;
-    second.socket.write(post(body.length) + body.slice(0, half));
-    await closed;
-    assert.match(await second.read(/^HTTP/), /^HTTP\/1.1 400 /);
-    second.socket.write(`${body.slice(half)}GET /next HTTP/1.1\r\nHost: a\r\n\r\n`);
-    const answer = await second.read(/app \/next$/);
-    assert.doesNotMatch(answer, /smuggled/);
-  });
-
-  test("the http server counts and waits for WebSockets", async (t) => {
-    const httpServer = http.createServer();
-    const io = new target.Server(httpServer, NATIVE);
-    const app = new App(io);
-    closeAtEnd(t, io, app);
-    await listen(httpServer);
-    await until(() => httpServer._handle.constructor.name === "Listening");
-    assert.equal(httpServer.address().address, "127.0.0.1");
-    assert.equal(httpServer.listening, true);
-    const { client } = await app.connect("/", { transports: ["websocket"] });
-    assert.equal(httpServer._connections, 1);
-    const { url } = app;
-    let closed = false;
-    const closing = new Promise((resolve) =>
-      httpServer.close(() => {
-        closed = true;
-        resolve();
-      }),
-    );
-    assert.equal(httpServer.listening, false);
-    await assert.rejects(request(url), { code: "ECONNREFUSED" });
-    assert.equal(closed, false);
-    client.disconnect();
-    await closing;
-  });
 
   test("a listener of the application that throws costs no other connection its request", async (t) => {
     const fixture = startFixture(t, "beside");
@@ -440,48 +563,8 @@ function declare() {
     await floods;
   });
 
-  test("a head that is too long for the http server is answered by it", async (t) => {
-    const httpServer = http.createServer({ maxHeaderSize: 2_000 });
-    const app = await serve(t, { httpServer, options: NATIVE });
-    await until(() => httpServer._handle.constructor.name === "Listening");
-    const url = `${app.url}/socket.io/?EIO=4&transport=polling`;
-    const answer = (length) => request(url, { headers: { "X-Long": "x".repeat(length) } });
-    assert.equal((await answer(1_000)).status, 200);
-    assert.equal((await answer(3_000)).status, 431);
-  });
-
-  test("requests have the class that the http server was given", async (t) => {
-    class Request extends http.IncomingMessage {}
-    const httpServer = http.createServer({ IncomingMessage: Request });
-    const app = await serve(t, { httpServer, options: NATIVE });
-    await until(() => httpServer._handle.constructor.name === "Listening");
-    const { socket } = await app.connect("/", { transports: ["websocket"] });
-    assert.ok(socket.request instanceof Request);
-  });
-
-  test("a server that listens already, and one that listens again, is taken over", async (t) => {
-    const httpServer = http.createServer((req, res) => res.end("app"));
-    await listen(httpServer);
-    const io = new target.Server(httpServer, NATIVE);
-    const app = new App(io);
-    closeAtEnd(t, io, app);
-    for (let round = 0; round < 2; round++) {
-      await until(() => httpServer._handle.constructor.name === "Listening");
-      const { client } = await app.connect("/", { transports: ["websocket"] });
-      assert.equal((await request(app.url)).text, "app");
-      client.disconnect();
-      if (round === 0) {
-        await new Promise((resolve) => {
-          httpServer.close(resolve);
-          httpServer.closeAllConnections();
-        });
-        await listen(httpServer);
-      }
-    }
-  });
-
   test("an upgrade of a connection that is one too many ends with it", async (t) => {
-    const app = await serveCounting(t);
+    const app = await serveBeside(t, "native");
     const { client } = await app.connect("/", { transports: ["websocket"] });
     app.httpServer.maxConnections = 1;
     const drops = [];
@@ -496,32 +579,9 @@ function declare() {
     assert.ok(client.connected);
   });
 
-  for (const [title, makeRequest] of [
-    ["GET waits", (sid) => `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1`],
-    [
-      "POST has half come",
-      (sid) => `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nContent-Length: 9`,
-    ],
-  ]) {
-    test(`closeAllConnections() ends a session whose ${title}`, async (t) => {
-      const app = await serveCounting(t);
-      const opened = next(app.io.engine, "connection");
-      const { open } = await openPolling(app.url);
-      const [conn] = await opened;
-      const closed = next(conn, "close");
-      const { socket } = await connectRaw(t, app.port);
-      socket.write(`${makeRequest(open.sid)}\r\nHost: localhost\r\n\r\n`);
-      // Answered by the same thread, after it has read what came before.
-      await openPolling(app.url);
-      await openPolling(app.url);
-      app.httpServer.closeAllConnections();
-      assert.equal((await closed)[0], "transport error");
-    });
-  }
-
   test("no connection outlives a server that closes while clients come", async (t) => {
     for (let round = 0; round < 5; round++) {
-      const app = await serveCounting(t);
+      const app = await serveBeside(t, "native");
       const ended = meanwhile(t, { port: app.port, clients: 100 });
       await app.io.close();
       assert.ok((await ended) > 0);
@@ -558,17 +618,33 @@ function declare() {
     return { worker, port, warnings };
   }
 
-  test("in a cluster whose primary process listens, Node accepts and says so", async (t) => {
-    const { port, warnings } = await fork(t, NATIVE);
-    const client = connectTo(`http://127.0.0.1:${port}`, { reconnection: false });
-    atEnd(t, () => client.disconnect());
-    await connected(client);
-    const [, name] = await client.emitWithAck("who");
-    assert.equal(name, "Socket");
-    await until(() => warnings.length > 0, "a warning has come");
-    assert.equal(warnings[0].code, "FERRIO_ACCEPTOR");
-    assert.match(warnings[0].message, /the cluster's primary process listens for this worker/);
-  });
+  for (const [title, options, warns] of [
+    ["hands over", {}, []],
+    ["says so if it was asked for something else", NATIVE, ["FERRIO_ACCEPTOR"]],
+  ]) {
+    test(`in a cluster whose primary process listens, Node accepts and ${title}`, async (t) => {
+      const { port, warnings } = await fork(t, options);
+      // Where the request has come by the time that the worker gets the connection.
+      let name;
+      while (name !== "AcceptedSocket") {
+        const client = connectTo(`http://127.0.0.1:${port}`, {
+          forceNew: true,
+          reconnection: false,
+        });
+        atEnd(t, () => client.disconnect());
+        await connected(client);
+        [, name] = await client.emitWithAck("who");
+      }
+      await until(() => warnings.length === warns.length, "the warnings have come");
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        warns,
+      );
+      for (const { message } of warnings) {
+        assert.match(message, /the cluster's primary process listens for this worker/);
+      }
+    });
+  }
 
   test("workers that share a port by reusePort have a native listener each", async (t) => {
     const first = await fork(t, { reusePort: await freePort() });

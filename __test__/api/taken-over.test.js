@@ -9,7 +9,7 @@ const net = require("node:net");
 const path = require("node:path");
 const { Duplex } = require("node:stream");
 const { io: connectTo } = require("socket.io-client");
-const { isNativelyAccepted, isReference, name } = require("../support/target");
+const { acceptor, isReference, name } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { connected, connectThrough, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
@@ -157,7 +157,7 @@ test("bytes of a WebSocket do not pass through Node's stream", { skip: passes },
   await settle(client, socket);
 });
 
-const apart = isNativelyAccepted && "the native listener takes them before the http server";
+const apart = acceptor === "native" && "the native listener takes them before the http server";
 test("who wraps emit of the http server sees upgrades", { skip: apart }, async (t) => {
   const app = await serve(t);
   const seen = [];

@@ -17,7 +17,7 @@ const target = isReference ? require("socket.io") : require("../..");
 /** The engine below it, with the exports of the engine.io package. */
 const engine = isReference ? require("engine.io") : require("../../lib/engine");
 
-/** True when the native listener accepts the connections of all servers under test. */
-const isNativelyAccepted = !isReference && process.env.FERRIO_ACCEPTOR === "native";
+/** Who accepts the connections of the servers under test, unless a test asks for something else. */
+const acceptor = isReference ? "node" : process.env.FERRIO_ACCEPTOR || "auto";
 
-module.exports = { engine, target, isNativelyAccepted, isReference, name };
+module.exports = { acceptor, engine, target, isReference, name };

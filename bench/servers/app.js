@@ -29,6 +29,8 @@ const servers = {
   ferrio: () => attached(require("../.."), own, ["../../package.json"]),
   "ferrio-native": () =>
     attached(require("../.."), { ...own, acceptor: "native" }, ["../../package.json"]),
+  "ferrio-node": () =>
+    attached(require("../.."), { ...own, acceptor: "node" }, ["../../package.json"]),
   ws: () => attached(require("socket.io"), options, ["socket.io/package.json", "ws/package.json"]),
   eiows: () =>
     attached(require("socket.io"), { ...options, wsEngine: require("eiows").Server }, [

@@ -18,6 +18,13 @@ const servers = {
     javascript: true,
     ours: true,
   },
+  "ferrio-node": {
+    title: "ferrio, all through Node",
+    short: "ferrio, Node",
+    javascript: true,
+    ours: true,
+    whenNamed: true,
+  },
   ws: { title: "socket.io + ws", javascript: true, installed: true },
   eiows: { title: "socket.io + eiows", javascript: true, installed: true },
   uws: {

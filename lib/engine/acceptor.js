@@ -1,7 +1,8 @@
 "use strict";
 
-// The native listener of an http server: Rust accepts its connections, serves those of
-// the engines by itself, and gives every other connection to the http server.
+// How connections of an http server come to Rust, which serves those of the engines by itself:
+// either Node accepts, and offers Rust what it has accepted, or Rust accepts (the native listener),
+// and gives every other connection to the http server.
 
 const fs = require("fs");
 const http = require("http");
@@ -11,50 +12,58 @@ const debug = require("debug")("engine:acceptor");
 const { acceptors, core, ref, refuse, unref } = require("../dispatch");
 const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
-const { OPTIONS, routeOf } = require("./policy");
+const { OPTIONS, isTraced, routeOf } = require("./policy");
 const { kTls, markAsSecure, prepareServer } = require("./tls");
 
 /** What `acceptor` may be. */
-const ACCEPTORS = ["node", "native"];
+const ACCEPTORS = ["auto", "native", "node"];
 
 /** The listener of an http server, if it has one. */
 const listeners = new WeakMap();
 
 /**
  * Who accepts the connections of an http server. Where that is one which Socket.IO has made for a
- * port, nobody can tell who does, so Rust is the default where it can be.
+ * port, nobody can tell who does, so "auto" is the native listener there.
  * @param {string|undefined} asked the option `acceptor`
  * @param {boolean} isOwn the http server was made for a port, and has no other purpose
  */
 function acceptorOf(asked, isOwn) {
-  const usual = isOwn && process.platform === "linux" ? "native" : "node";
   const [name, value] =
     asked === undefined
-      ? ["environment variable FERRIO_ACCEPTOR", process.env.FERRIO_ACCEPTOR || usual]
+      ? ["environment variable FERRIO_ACCEPTOR", process.env.FERRIO_ACCEPTOR || "auto"]
       : ['option "acceptor"', asked];
   if (!ACCEPTORS.includes(value)) {
-    throw new TypeError(`the ${name} must be "node" or "native", not ${JSON.stringify(value)}`);
+    const names = ACCEPTORS.map((one) => `"${one}"`).join(", ");
+    throw new TypeError(`the ${name} must be one of ${names}, not ${JSON.stringify(value)}`);
   }
-  return value;
+  if (value === "auto" && process.platform !== "linux") {
+    return "node";
+  }
+  return value === "auto" && isOwn ? "native" : value;
 }
 
 /**
- * Has the native listener accept the connections of an http server, now or when it listens.
+ * Brings connections of an http server to Rust, now or when it listens.
  * @param {import("./server").Server} engine
  * @param {import("http").Server} httpServer
  * @param {string} path that the engine's requests start with
  * @param {object} pristine the methods of the engine's class as they were made
- * @param {boolean} asked the application has asked for it, and hears if it cannot be
- * @param {boolean} isProxied its connections begin with a header of the PROXY protocol
+ * @param {object} how
+ * @param {boolean} how.isNative Rust accepts
+ * @param {boolean} how.isAsked the application has asked for it, and hears if it cannot be
+ * @param {boolean} how.isProxied its connections begin with a header of the PROXY protocol
  */
-function acceptNatively(engine, httpServer, path, pristine, asked, isProxied) {
+function bringConnections(engine, httpServer, path, pristine, { isNative, isAsked, isProxied }) {
   let acceptor = listeners.get(httpServer);
   if (acceptor === undefined) {
     acceptor = new Acceptor(httpServer);
     listeners.set(httpServer, acceptor);
   }
-  acceptor.add(engine, path, pristine, asked);
+  if (isNative && !acceptor.isNative) {
+    acceptor.goNative();
+  }
   acceptor.isProxied ||= isProxied;
+  acceptor.add(engine, path, pristine, isAsked);
 }
 
 class Acceptor {
@@ -65,6 +74,8 @@ class Acceptor {
     /** Number of the listener in the core; -1 while there is none. */
     this.id = -1;
     this.routes = [];
+    /** Rust accepts, where that can be. */
+    this.isNative = false;
     /** Connections begin with a header of the PROXY protocol. */
     this.isProxied = false;
     /** The TLS that the core speaks, if it does. */
@@ -72,15 +83,28 @@ class Acceptor {
     this._asked = false;
     this._warned = false;
     this._policy = "";
+    /** There is something that Rust may serve. */
+    this._hasRoutes = false;
     this._refreshing = false;
     this._heard = 0;
-    httpServer.on("listening", () => this._take());
+    /** The handle on which Node accepts, if it offers what it has accepted. */
+    this._followed = undefined;
+    httpServer.on("listening", () => this._begin());
     const changed = () => this.refreshSoon();
     httpServer.on("newListener", changed);
     httpServer.on("removeListener", changed);
     if (httpServer.listening) {
       // What is registered in this turn counts.
-      setImmediate(() => this._take());
+      setImmediate(() => this._begin());
+    }
+  }
+
+  /** Rust is to accept from now on, or from the next time that the http server listens. */
+  goNative() {
+    this.isNative = true;
+    if (this._followed !== undefined) {
+      this._asked = true;
+      this._complain("the http server listens already, for an engine that has not asked for it");
     }
   }
 
@@ -128,6 +152,11 @@ class Acceptor {
     if (policy !== this._policy) {
       debug("served natively from now on: %s", policy);
       this._policy = policy;
+      this._hasRoutes = routes.length > 0;
+      if (this._followed !== undefined) {
+        // The core can tell by their first bytes only.
+        core.deferAccept(fdOf(this._followed), this._hasRoutes);
+      }
       core.setPolicy(this.id, keepAlive, maxHead, routes);
     }
   }
@@ -139,6 +168,7 @@ class Acceptor {
 
   /** The http server does not listen any more. */
   stop() {
+    this._followed = undefined;
     core.closeAcceptor(this.id);
     this.id = -1;
     this._policy = "";
@@ -249,18 +279,65 @@ class Acceptor {
     }
   }
 
-  /** Takes over from Node. */
-  _take() {
+  /** The http server listens. */
+  _begin() {
     const { httpServer } = this;
     const handle = httpServer._handle;
-    if (!handle || handle instanceof Listening) {
+    if (!handle || this.id !== -1) {
       return;
     }
-    const obstacle = obstacleOf(httpServer, handle, this._asked);
+    const obstacle = this.isNative ? obstacleOf(httpServer, handle, this._asked) : undefined;
     if (obstacle !== undefined) {
       this._complain(obstacle);
-      return;
     }
+    if (this.isNative && obstacle === undefined) {
+      this._take(handle);
+    } else if (canFollow(httpServer, handle)) {
+      this._follow(handle);
+    }
+  }
+
+  /** Node accepts, and offers the core what it has accepted before it makes anything of it. */
+  _follow(handle) {
+    this.id = core.openAcceptor(this._limits(), false);
+    acceptors.set(this.id, this);
+    this._followed = handle;
+    core.standAcceptor(this.id, fdOf(handle), backlogOf(this.httpServer));
+    this.refresh();
+    const { close, onconnection } = handle;
+    const takes = (client) => this._offer(client);
+    handle.onconnection = function (/** @type {number} */ status, /** @type {any} */ client) {
+      if (status !== 0 || !takes(client)) {
+        Reflect.apply(onconnection, this, arguments);
+      }
+    };
+    const stop = () => this.stop();
+    handle.close = function () {
+      stop();
+      return Reflect.apply(close, this, arguments);
+    };
+    hookClosing(this.httpServer, this);
+    debug("Node accepts, and offers its connections to the core");
+  }
+
+  /** True when the core takes a connection that Node has accepted. */
+  _offer(client) {
+    const { httpServer } = this;
+    const isFull =
+      httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
+    if (!this._hasRoutes || isFull || isTraced(httpServer) || !(client?.fd >= 0)) {
+      return false;
+    }
+    const isTaken = core.offerConnection(this.id, client.fd);
+    if (isTaken) {
+      client.close();
+    }
+    return isTaken;
+  }
+
+  /** Takes over from Node. */
+  _take(handle) {
+    const { httpServer } = this;
     this.tls = httpServer[kTls];
     if (this.tls !== undefined) {
       this.tls.onChange = () => this.id !== -1 && core.setTls(this.id, this.tls.setup.native);
@@ -271,7 +348,7 @@ class Acceptor {
     this.refresh();
     try {
       this.tls?.onChange();
-      core.startAcceptor(id, handle.fd, httpServer[kBacklog] === undefined ? BACKLOG : undefined);
+      core.startAcceptor(id, handle.fd, backlogOf(httpServer));
     } catch (err) {
       this.id = -1;
       acceptors.delete(id);
@@ -376,6 +453,25 @@ function obstacleOf(httpServer, handle, isAsked) {
     return obstacle && `Node ends the TLS of this server: ${obstacle}`;
   }
   return undefined;
+}
+
+/** The descriptor of a handle; -1 where another process has it. */
+function fdOf(handle) {
+  return handle.fd ?? -1;
+}
+
+/** How many connections may wait to be accepted, unless the application has said it. */
+function backlogOf(httpServer) {
+  return httpServer[kBacklog] === undefined ? BACKLOG : undefined;
+}
+
+/** True where Node can offer what it accepts: TLS, which it ends, has begun by then. */
+function canFollow(httpServer, handle) {
+  return (
+    process.platform === "linux" &&
+    httpServer instanceof http.Server &&
+    typeof handle.onconnection === "function"
+  );
 }
 
 /** True for a unix socket that has a file, not an abstract name. */
@@ -503,4 +599,4 @@ const TIME_LIMITS = { firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { Acceptor, acceptNatively, acceptorOf, kBacklog, kOwn };
+module.exports = { Acceptor, acceptorOf, bringConnections, kBacklog, kOwn };

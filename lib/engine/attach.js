@@ -3,7 +3,7 @@
 // Hooks the engine into an http server, beside whatever else the server does.
 
 const debug = require("debug")("engine");
-const { acceptNatively, acceptorOf, kOwn } = require("./acceptor");
+const { acceptorOf, bringConnections, kOwn } = require("./acceptor");
 const { NodeAcceptor } = require("./accepted");
 const { isUnseen, markAsOurs, noteListeners } = require("./policy");
 
@@ -15,7 +15,8 @@ const { isUnseen, markAsOurs, noteListeners } = require("./policy");
  * @param {object} pristine the methods of the engine's class, to tell whether some were replaced
  */
 function attach(engine, httpServer, options, pristine) {
-  const isNative = acceptorOf(options.acceptor, Object.hasOwn(httpServer, kOwn)) === "native";
+  const acceptor = acceptorOf(options.acceptor, Object.hasOwn(httpServer, kOwn));
+  const isNative = acceptor === "native";
   const { proxyProtocol: isProxied = false } = options;
   if (typeof isProxied !== "boolean") {
     throw new TypeError(`the option "proxyProtocol" must be true or false, not ${isProxied}`);
@@ -46,11 +47,11 @@ function attach(engine, httpServer, options, pristine) {
   };
   httpServer.on("request", markAsOurs(onRequest));
   if (engine.opts.transports.includes("websocket")) {
-    const acceptor = new NodeAcceptor(httpServer);
+    const itself = new NodeAcceptor(httpServer);
     const onUpgrade = (req, socket, head) => {
       if (concerns(req)) {
         if (isUnseen(engine, pristine, httpServer, req, socket)) {
-          engine.unseen.set(req, acceptor);
+          engine.unseen.set(req, itself);
         }
         engine.handleUpgrade(req, socket, head);
       } else if (options.destroyUpgrade !== false) {
@@ -66,9 +67,9 @@ function attach(engine, httpServer, options, pristine) {
     httpServer.on("upgrade", markAsOurs(onUpgrade));
     noteListeners(httpServer);
   }
-  if (isNative) {
-    const isAsked = options.acceptor !== undefined;
-    acceptNatively(engine, httpServer, path, pristine, isAsked, isProxied);
+  if (acceptor !== "node") {
+    const isAsked = options.acceptor === "native";
+    bringConnections(engine, httpServer, path, pristine, { isNative, isAsked, isProxied });
   }
 }
 

@@ -263,4 +263,4 @@ function isPlainCors(cors) {
   );
 }
 
-module.exports = { METHODS, OPTIONS, isUnseen, markAsOurs, noteListeners, routeOf };
+module.exports = { METHODS, OPTIONS, isTraced, isUnseen, markAsOurs, noteListeners, routeOf };

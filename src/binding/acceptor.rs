@@ -10,6 +10,7 @@ use napi_derive::napi;
 use super::core::Core;
 use crate::server::{
     Acceptor, Compression, Cors, Identity, Limits, MAX_HEAD, Origins, Policy, Route, TlsSetup,
+    defer_accept, lengthen_queue,
 };
 use crate::shard::Command;
 
@@ -150,11 +151,37 @@ impl Core {
     /// so many may wait.
     #[napi(catch_unwind)]
     pub fn start_acceptor(&self, acceptor: u32, fd: i32, backlog: Option<i32>) -> Result<()> {
-        let listener = crate::transport::duplicate(fd)?;
+        let listener = crate::transport::duplicate_raw(fd)?;
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
             acceptor.start(listener, backlog)?;
         }
         Ok(())
+    }
+
+    /// Has a listener stand without a socket of its own: Node accepts on `fd`, if that is known here.
+    /// With `backlog`, so many may wait.
+    #[napi(catch_unwind)]
+    pub fn stand_acceptor(&self, acceptor: u32, fd: i32, backlog: Option<i32>) {
+        if let Some(acceptor) = self.acceptors.get(&acceptor) {
+            crate::transport::borrow(fd, |fd| lengthen_queue(fd, backlog));
+            acceptor.stand();
+        }
+    }
+
+    /// Has the kernel keep connections on which nothing has come from whoever accepts on `fd`, for
+    /// about a second.
+    #[napi(catch_unwind)]
+    pub fn defer_accept(&self, fd: i32, is_deferred: bool) {
+        // A socket that knows no such thing is accepted on as ever.
+        let _ = crate::transport::borrow(fd, |fd| defer_accept(fd, is_deferred));
+    }
+
+    /// Takes a connection that Node has accepted, and of which nothing was read, if a request of
+    /// Engine.IO's waits on it. The descriptor remains the caller's.
+    #[napi(catch_unwind)]
+    pub fn offer_connection(&self, acceptor: u32, fd: i32) -> bool {
+        let Some(acceptor) = self.acceptors.get(&acceptor) else { return false };
+        crate::transport::borrow(fd, |fd| acceptor.offer(fd)).unwrap_or(false)
     }
 
     /// Leaves the polling requests of a session to JavaScript.

@@ -666,7 +666,7 @@ impl TryFrom<LinkOptions> for Link {
         Ok(Self {
             id: link.id,
             #[cfg(unix)]
-            fd: link.fd.map(crate::transport::duplicate).transpose()?,
+            fd: link.fd.map(crate::transport::duplicate_raw).transpose()?,
             #[cfg(unix)]
             tls: None,
             head: link.head.map(|head| head.to_vec()).unwrap_or_default(),

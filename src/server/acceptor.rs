@@ -1,8 +1,9 @@
-//! One listening socket: accepts on an I/O thread, and keeps what all its connections share.
+//! One listening socket: accepts on an I/O thread, or is offered what Node has accepted, and keeps what
+//! all its connections share.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_nodelay;
-use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, getsockname, listen};
+use rustix::net::{
+    RecvFlags, SocketAddrAny, SocketFlags, acceptfrom_with, getpeername, getsockname, listen,
+};
 use rustls::ServerConfig;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
@@ -19,12 +22,14 @@ use tokio::sync::watch;
 use crate::event::{EventBatch, Port};
 use crate::session::PortId;
 use crate::shard::{Barrier, Pool};
-use crate::transport::watch as watch_fd;
+use crate::transport::{duplicate, watch as watch_fd};
 
 use super::connection;
 use super::passed::{Passed, Queue};
 use super::policy::Policy;
+use super::request::{Look, look};
 use super::sid::Sids;
+use super::stream::{Read, receive, with_scratch};
 
 /// A listening socket and its connections. JavaScript holds one too.
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub struct Acceptor {
     alive: AtomicUsize,
     signal: watch::Sender<Signal>,
     unlistened: Barrier,
+    /// Keeps an acceptor alive that has no listening socket of its own.
+    standing: Mutex<Option<Alive>>,
 }
 
 /// Bounds of what peers can make an acceptor do.
@@ -149,22 +156,51 @@ impl Acceptor {
             alive: AtomicUsize::new(0),
             signal: watch::Sender::new(Signal { phase: Phase::Open, drops: 0 }),
             unlistened: Barrier::default(),
+            standing: Mutex::new(None),
+        })
+    }
+
+    /// Stands without a listening socket: Node accepts, and offers what it has accepted.
+    pub fn stand(self: &Arc<Self>) {
+        self.unlistened.reach();
+        *self.standing.lock() = Some(Alive::new(self));
+    }
+
+    /// Takes a connection that Node has accepted, if what it has sent so far is a whole request of
+    /// Engine.IO's. The descriptor stays Node's, and has not been read from; the connection lives on
+    /// in a duplicate. False when it is left to Node.
+    pub fn offer(self: &Arc<Self>, fd: BorrowedFd<'_>) -> bool {
+        let policy = self.policy();
+        let is_ours = with_scratch(|scratch| match receive(fd, scratch, RecvFlags::PEEK) {
+            Read::Bytes(count) => {
+                let bytes = scratch.get(..count).unwrap_or_default();
+                matches!(look(bytes, &policy), Look::Ours(_))
+            }
+            Read::Nothing | Read::End => false,
+        });
+        is_ours && self.adopt(fd).is_ok()
+    }
+
+    fn adopt(self: &Arc<Self>, fd: BorrowedFd<'_>) -> std::io::Result<()> {
+        let own = duplicate(fd)?;
+        let acceptor = self.clone();
+        let alive = Alive::new(self);
+        Pool::global().run(move || {
+            let _alive = alive;
+            // Node may leave it off.
+            let _ = set_tcp_nodelay(&own, true);
+            let peer = getpeername(&own).ok().flatten();
+            connection::admit(&acceptor, &Local::of_thread(), own, peer);
         })
     }
 
     /// Accepts connections of a listening socket from now on.
     ///
-    /// With `backlog` the kernel's queue becomes that long: whoever finds it full tries again only after
-    /// a second, then three.
-    ///
     /// # Errors
     ///
     /// What the system says when it has no thread to spare.
     pub fn start(self: &Arc<Self>, listener: OwnedFd, backlog: Option<i32>) -> std::io::Result<()> {
-        if let Some(backlog) = backlog {
-            // The queue that there is does as well.
-            let _ = listen(&listener, backlog);
-        }
+        lengthen_queue(listener.as_fd(), backlog);
         if let Ok(address) = getsockname(&listener)
             && SocketAddr::try_from(address.clone()).is_ok_and(|own| !own.ip().is_unspecified())
         {
@@ -215,6 +251,8 @@ impl Acceptor {
             signal.phase = next.max(signal.phase);
             changes
         });
+        let standing = self.standing.lock().take();
+        drop(standing);
     }
 
     /// Waits, for a bounded time, until nothing is accepted any more: then the port is free.
@@ -316,6 +354,15 @@ impl Drop for Alive {
         if self.0.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.tell(|events| events.unlistened(self.0.id));
         }
+    }
+}
+
+/// With `backlog` the kernel's queue of connections that wait becomes that long: whoever finds it full
+/// tries again only after a second, then three.
+pub fn lengthen_queue(listener: BorrowedFd<'_>, backlog: Option<i32>) {
+    if let Some(backlog) = backlog {
+        // The queue that there is does as well.
+        let _ = listen(listener, backlog);
     }
 }
 

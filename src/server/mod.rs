@@ -7,6 +7,7 @@ mod address;
 mod bind;
 mod connection;
 mod cors;
+mod defer;
 mod exchange;
 mod gzip;
 mod handshake;
@@ -21,9 +22,10 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use acceptor::{Acceptor, Limits};
+pub use acceptor::{Acceptor, Limits, lengthen_queue};
 pub use bind::bind_shared_port;
 pub use cors::{Cors, Origins};
+pub use defer::defer_accept;
 pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
 #[cfg(feature = "fuzzing")]

@@ -81,9 +81,9 @@ pub async fn write_all(fd: &AsyncFd<OwnedFd>, mut bytes: &[u8]) -> io::Result<()
 }
 
 /// One read.
-pub fn receive(fd: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> Read {
+pub fn receive(fd: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> Read {
     loop {
-        return match recv(fd, &mut *buffer, flags) {
+        return match recv(&fd, &mut *buffer, flags) {
             Ok((_, 0)) => Read::End,
             Ok((_, count)) => Read::Bytes(count),
             Err(Errno::AGAIN) => Read::Nothing,

@@ -17,7 +17,7 @@ pub use packet::{Group, Packet, Parcel};
 pub use polling::Polling;
 pub use stream::{BridgeFlow, Stream};
 #[cfg(unix)]
-pub use takeover::{duplicate, watch};
+pub use takeover::{borrow, duplicate, duplicate_raw, watch};
 #[cfg(unix)]
 pub use tls::{Socket, Tls};
 pub use websocket::WebSocket;

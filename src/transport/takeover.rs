@@ -1,27 +1,36 @@
 //! Takes a connected socket over from its owner, by duplicating the descriptor, and watches it.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::OFlags;
 use tokio::io::unix::AsyncFd;
 
-/// A descriptor of our own for the socket behind `fd`. The owner's stays open; closing either does
-/// not end the connection while the other lives.
+/// Lends the socket behind a number for the length of a call. Nothing for a number below zero.
 #[allow(unsafe_code)]
-pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+pub fn borrow<T>(fd: RawFd, use_it: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
     if fd < 0 {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        return None;
     }
     // SAFETY: the borrow ends within this call, during which the caller (on the same thread as the
     // descriptor's owner) keeps it open. A number that is no descriptor yields EBADF.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    let own = rustix::io::fcntl_dupfd_cloexec(borrowed, 0)?;
+    Some(use_it(unsafe { BorrowedFd::borrow_raw(fd) }))
+}
+
+/// A descriptor of our own for the socket behind `fd`. The owner's stays open; closing either does
+/// not end the connection while the other lives.
+pub fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
+    let own = rustix::io::fcntl_dupfd_cloexec(fd, 0)?;
     let flags = rustix::fs::fcntl_getfl(&own)?;
     if !flags.contains(OFlags::NONBLOCK) {
         rustix::fs::fcntl_setfl(&own, flags | OFlags::NONBLOCK)?;
     }
     Ok(own)
+}
+
+/// The same for the number that JavaScript knows it by.
+pub fn duplicate_raw(fd: RawFd) -> io::Result<OwnedFd> {
+    borrow(fd, |fd| duplicate(fd)).unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))
 }
 
 /// Watches a descriptor for readiness.
@@ -42,7 +51,7 @@ mod tests {
     #[test]
     fn the_connection_outlives_the_owners_descriptor() {
         let (ours, mut theirs) = UnixStream::pair().expect("a socket pair");
-        let own = duplicate(ours.as_raw_fd()).expect("a duplicate");
+        let own = duplicate_raw(ours.as_raw_fd()).expect("a duplicate");
         drop(ours);
         theirs.write_all(b"hi").expect("a write");
         let mut stream = UnixStream::from(own);
@@ -53,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_no_descriptor_is_an_error() {
-        assert!(duplicate(-1).is_err());
-        assert!(duplicate(1 << 20).is_err());
+        assert!(duplicate_raw(-1).is_err());
+        assert!(duplicate_raw(1 << 20).is_err());
     }
 }
