@@ -1,7 +1,9 @@
 //! Encoders and decoders: `npm run bench:core -- --bench codecs`.
 
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use ferrio::proto::deflate::{Compressor, History, Inflater};
@@ -14,6 +16,8 @@ use ferrio::transport::Packet;
 use traffic::{
     BINARY, agreement, client_event, client_frame, decode_frames, event, letters, nested_event,
 };
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Message, WebSocket};
 
 const SIZES: [usize; 3] = [64, 1024, 65_536];
 /// Packets in a payload.
@@ -73,6 +77,70 @@ fn read(bencher: Bencher, frame: Vec<u8>) {
         .counter(BytesCount::of_slice(&frame))
         .with_inputs(|| frame.clone())
         .bench_local_refs(|frame| decode_frames(&mut decoder, frame));
+}
+
+/// The same by tungstenite, with a read buffer of the size that it has by default.
+#[divan::bench(args = SIZES)]
+fn tungstenite_reads_text_frame(bencher: Bencher, bytes: usize) {
+    read_with_tungstenite(bencher, client_event(bytes), 128 * 1024);
+}
+
+/// The same with a buffer that ten thousand connections could have.
+#[divan::bench(args = SIZES)]
+fn tungstenite_reads_text_frame_into_4_kib(bencher: Bencher, bytes: usize) {
+    read_with_tungstenite(bencher, client_event(bytes), 4096);
+}
+
+#[divan::bench(args = SIZES)]
+fn tungstenite_reads_binary_frame(bencher: Bencher, bytes: usize) {
+    read_with_tungstenite(bencher, client_frame(BINARY, letters(bytes).as_bytes()), 128 * 1024);
+}
+
+fn read_with_tungstenite(bencher: Bencher, frame: Vec<u8>, buffer: usize) {
+    let config = WebSocketConfig::default().read_buffer_size(buffer);
+    let stream = Wire { frame: frame.clone(), read: 0 };
+    let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
+    bencher.counter(BytesCount::of_slice(&frame)).bench_local(|| {
+        socket.get_mut().read = 0;
+        socket.read().expect("a message")
+    });
+}
+
+/// A frame around bytes that are there, by tungstenite.
+#[divan::bench(args = SIZES)]
+fn tungstenite_writes_frame(bencher: Bencher, bytes: usize) {
+    let payload = Bytes::from(letters(bytes));
+    let stream = Wire { frame: Vec::new(), read: 0 };
+    let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
+    bencher
+        .counter(BytesCount::of_slice(&payload))
+        .bench_local(|| socket.send(Message::Binary(black_box(&payload).clone())));
+}
+
+/// A stream on which the same frame comes again and again, and that takes everything.
+struct Wire {
+    frame: Vec<u8>,
+    read: usize,
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.frame[self.read..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(black_box(bytes).len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A frame around bytes that are there.

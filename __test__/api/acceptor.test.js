@@ -6,6 +6,7 @@
 const assert = require("node:assert/strict");
 const cluster = require("node:cluster");
 const { once } = require("node:events");
+const fs = require("node:fs");
 const http = require("node:http");
 const https = require("node:https");
 const net = require("node:net");
@@ -21,7 +22,7 @@ const { test, eachTransport } = require("../support/scenario");
 const { App, closeAtEnd, connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { selfSigned } = require("../support/certificate");
-const { next, until } = require("../support/events");
+const { next, settle, until } = require("../support/events");
 const { startFixture } = require("../support/fixture");
 const { openPolling, openWebSocket, request } = require("../support/request");
 
@@ -368,6 +369,22 @@ function declareBoth(acceptor) {
     const answer = (length) => request(url, { headers: { "X-Long": "x".repeat(length) } });
     assert.equal((await answer(1_000)).status, 200);
     assert.equal((await answer(3_000)).status, 431);
+  });
+
+  test(`connections are kept alive as the http server was told, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const httpServer = http.createServer({ keepAlive: true, keepAliveInitialDelay: 30_000 });
+    const app = await serve(t, { httpServer, options: { acceptor } });
+    await untilBrought(httpServer, acceptor);
+    const { client, socket } = await app.connect("/", { transports: ["websocket"] });
+    const own = app.port.toString(16).toUpperCase().padStart(4, "0");
+    const peer = socket.request.socket.remotePort.toString(16).toUpperCase().padStart(4, "0");
+    await settle(client, socket);
+    // The kernel's table: addresses in hexadecimal, and which timer runs for how long still.
+    const timer = new RegExp(`:${own} \\w+:${peer} 01 \\w+:\\w+ 02:(\\w+) `);
+    let row;
+    await until(() => (row = timer.exec(fs.readFileSync("/proc/net/tcp", "utf8"))), "it runs");
+    const seconds = parseInt(row[1], 16) / 100;
+    assert.ok(seconds > 0 && seconds <= 30, `${seconds}`);
   });
 
   test(`requests have the class that the http server was given, ${ACCEPTORS[acceptor]}`, async (t) => {

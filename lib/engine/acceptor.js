@@ -302,6 +302,7 @@ class Acceptor {
     this.id = core.openAcceptor(this._limits(), false);
     acceptors.set(this.id, this);
     this._followed = handle;
+    keepAlive(this.httpServer, handle);
     core.standAcceptor(this.id, fdOf(handle), backlogOf(this.httpServer));
     this.refresh();
     const { close, onconnection } = handle;
@@ -346,6 +347,7 @@ class Acceptor {
     this.id = id;
     acceptors.set(id, this);
     this.refresh();
+    keepAlive(httpServer, handle);
     try {
       this.tls?.onChange();
       core.startAcceptor(id, handle.fd, backlogOf(httpServer));
@@ -455,6 +457,14 @@ function obstacleOf(httpServer, handle, isAsked) {
   return undefined;
 }
 
+/** Has connections inherit what the http server's option `keepAlive` says, which is for all of them. */
+function keepAlive(httpServer, handle) {
+  if (httpServer.keepAlive) {
+    // In seconds, as the handle takes it.
+    handle.setKeepAlive?.(true, httpServer.keepAliveInitialDelay);
+  }
+}
+
 /** The descriptor of a handle; -1 where another process has it. */
 function fdOf(handle) {
   return handle.fd ?? -1;
@@ -530,7 +540,7 @@ function adopt(httpServer, fd, addresses) {
     socket.setNoDelay(true);
   }
   if (httpServer.keepAlive) {
-    socket.setKeepAlive(true, httpServer.keepAliveInitialDelay);
+    socket.setKeepAlive(true, 1000 * httpServer.keepAliveInitialDelay);
   }
   httpServer._connections++;
   return Object.assign(socket, { server: httpServer, _server: httpServer });

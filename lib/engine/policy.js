@@ -72,6 +72,7 @@ function routeOf(engine, path, pristine, httpServer) {
     // One listener is the http server's own.
     httpServer.listenerCount("connection") !== 1 ||
     httpServer.listenerCount("secureConnection") > 1 ||
+    Boolean(/** @type {any} */ (httpServer).blockList) ||
     isTraced(httpServer) ||
     !makesUsualRequests(httpServer)
   ) {
