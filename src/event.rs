@@ -38,6 +38,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::owed::Owed;
+
 /// A value that travels beside the JSON text.
 #[derive(Debug)]
 pub enum Extra {
@@ -129,6 +131,8 @@ pub struct Response {
     pub status: u16,
     /// Its body.
     pub body: Body,
+    /// Kept until it is written.
+    pub owed: Owed,
 }
 
 /// True for the number of a request that the listener has read: JavaScript's have no such bit.

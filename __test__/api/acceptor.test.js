@@ -417,6 +417,42 @@ function declareBoth(acceptor) {
     }
   });
 
+  test(`closeIdleConnections() closes those that wait for a request, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const idle = await connectRaw(t, app.port);
+    const open = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
+    idle.socket.write(open);
+    const [, sid] = /"sid":"([^"]+)"/.exec(await idle.read(/"sid"[^]*}/));
+    const busy = await connectRaw(t, app.port);
+    busy.socket.write(open.replace(" HTTP", `&sid=${sid} HTTP`));
+    // Answered by the same thread, after it has read what came before.
+    await openPolling(app.url);
+    await openPolling(app.url);
+    const closed = once(idle.socket, "close");
+    app.httpServer.closeIdleConnections();
+    await closed;
+    app.io.emit("nothing");
+    app.io.engine.clients[sid].write("news");
+    assert.match(await busy.read(/4news/), /200 OK/);
+  });
+
+  test(`which engine a path is for is up to the order of listeners, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const seen = [];
+    for (const first of [acceptor, "node"]) {
+      const httpServer = http.createServer();
+      const app = await serve(t, { httpServer, options: { acceptor: first } });
+      const second = new target.Server();
+      second.attach(httpServer, { acceptor: first === "node" ? acceptor : "node" });
+      await new Promise(setImmediate);
+      const { open } = await openPolling(app.url);
+      seen.push([app.io, second].map((io) => open.sid in io.engine.clients));
+    }
+    assert.deepEqual(seen, [
+      [false, true],
+      [false, true],
+    ]);
+  });
+
   for (const [title, makeRequest] of [
     ["GET waits", (sid) => `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1`],
     [
@@ -463,6 +499,23 @@ function declare() {
     assert.equal((await drop)[0].localPort, app.port);
     await until(() => socket.destroyed, "it is closed");
     assert.ok(client.connected);
+  });
+
+  test("where Node accepts, a handle that is closed twice is closed once", async (t) => {
+    const httpServer = http.createServer();
+    const io = new target.Server(httpServer, { acceptor: "auto" });
+    atEnd(t, () => io.engine.close());
+    await listen(httpServer);
+    await untilBrought(httpServer, "auto");
+    const { _handle: handle } = httpServer;
+    handle.close();
+    await new Promise((resolve) => httpServer.close(resolve));
+    assert.equal(httpServer._connections, 0);
+    await listen(httpServer);
+    await untilBrought(httpServer, "auto");
+    handle.close();
+    await openPolling(`http://127.0.0.1:${httpServer.address().port}`);
+    await new Promise((resolve) => httpServer.close(resolve));
   });
 
   test("where Node accepts, it may do so on a unix socket", async (t) => {

@@ -102,11 +102,25 @@ eachTransport("clients and clientsCount follow the connections", async (t, trans
 test("a client that is deleted from clients is unknown", async (t) => {
   const app = await serve(t);
   const { open } = await openPolling(app.url);
+  await until(() => app.io.engine.clientsCount === 1);
   const conn = app.io.engine.clients[open.sid];
   delete app.io.engine.clients[open.sid];
   const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
   assert.equal(JSON.parse((await request(url)).text).code, 1);
   conn.close(true);
+});
+
+test("clients that are not in an object that takes the place of clients are unknown", async (t) => {
+  const app = await serve(t);
+  const [known, unknown] = [await openPolling(app.url), await openPolling(app.url)];
+  await until(() => app.io.engine.clientsCount === 2);
+  const { clients } = app.io.engine;
+  const urlOf = ({ open }) => `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  app.io.engine.clients = { [known.open.sid]: clients[known.open.sid] };
+  const body = "40";
+  assert.equal((await request(urlOf(known), { method: "POST", body })).text, "ok");
+  assert.equal(JSON.parse((await request(urlOf(unknown))).text).code, 1);
+  clients[unknown.open.sid].close(true);
 });
 
 test("options are read when they are used", async (t) => {

@@ -28,11 +28,13 @@ test("the session stays the same", async (t) => {
   const app = await serve(t, upgraded);
   const connection = next(app.io, "connection");
   const client = app.open();
+  const connects = next(client, "connect");
   const [socket] = await connection;
   const { id, conn } = socket;
   const sid = conn.id;
   socket.join("room");
   await next(conn, "upgrade");
+  await connects;
   assert.equal(client.id, id);
   assert.equal(client.io.engine.id, sid);
   assert.deepEqual([...socket.rooms], [id, "room"]);

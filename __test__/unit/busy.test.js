@@ -16,7 +16,7 @@ const { serveOwn } = require("../support/own-app");
 const { openPolling, request } = require("../support/request");
 const { test } = require("../support/scenario");
 
-const IMPATIENT = { pingInterval: 100, pingTimeout: 200 };
+const IMPATIENT = { pingInterval: 100, pingTimeout: 200, acceptor: "node" };
 
 /** Keeps the thread busy, by default for longer than a client may take to answer. */
 function block(ms = 800) {
@@ -60,7 +60,7 @@ test("a client on polling outlives a busy thread", async (t) => {
 });
 
 test("a thread that is busy now and then notices that a client on polling is gone", async (t) => {
-  const app = await serveOwn(t, { pingInterval: 100, pingTimeout: 400 });
+  const app = await serveOwn(t, { pingInterval: 100, pingTimeout: 400, acceptor: "node" });
   const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
   const { client } = await app.connect("/", { transports: ["websocket"] });
   const opened = next(app.io.engine, "connection");

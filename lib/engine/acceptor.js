@@ -20,6 +20,29 @@ const ACCEPTORS = ["auto", "native", "node"];
 
 /** The listener of an http server, if it has one. */
 const listeners = new WeakMap();
+/** The engines that are attached to an http server, and their paths. */
+const claims = new WeakMap();
+
+/** Notes that requests of a path are an engine's, as far as they are not another's already. */
+function claimPath(httpServer, engine, path) {
+  if (!claims.has(httpServer)) {
+    claims.set(httpServer, []);
+  }
+  claims.get(httpServer).push({ engine, path });
+  listeners.get(httpServer)?.refreshSoon();
+}
+
+/** True when Node's order of listeners decides which engine a request is for. */
+function isContested(httpServer, { engine, path }) {
+  return claims
+    .get(httpServer)
+    .some(
+      (other) =>
+        other.engine !== engine &&
+        !other.engine._closed &&
+        (other.path.startsWith(path) || path.startsWith(other.path)),
+    );
+}
 
 /**
  * Who accepts the connections of an http server. Where that is one which Socket.IO has made for a
@@ -86,7 +109,8 @@ class Acceptor {
     /** There is something that Rust may serve. */
     this._hasRoutes = false;
     this._refreshing = false;
-    this._heard = 0;
+    /** Handshakes that JavaScript has heard of since it last said so. */
+    this._heard = undefined;
     /** The handle on which Node accepts, if it offers what it has accepted. */
     this._followed = undefined;
     httpServer.on("listening", () => this._begin());
@@ -143,6 +167,7 @@ class Acceptor {
     }
     const { httpServer } = this;
     const routes = this.routes
+      .filter((route) => !isContested(httpServer, route))
       .map(({ engine, path, pristine }) => routeOf(engine, path, pristine, httpServer))
       .filter((route) => route !== undefined);
     // Node's 0 means for ever.
@@ -189,12 +214,10 @@ class Acceptor {
     const fields = record.slice(5);
     const route = this.routes.find(({ engine }) => engine._engine === record[0]);
     const { httpServer } = this;
-    const isFull =
-      httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
-    if (route === undefined || route.engine._closed || isFull) {
+    if (route === undefined || route.engine._closed || isFull(httpServer)) {
       debug("a connection that came too late, or is one too many, is closed");
       refuse(handle);
-      if (isFull) {
+      if (isFull(httpServer)) {
         httpServer.emit("drop", dropped(fields));
       }
       return true;
@@ -271,12 +294,18 @@ class Acceptor {
   }
 
   _hear(id) {
-    if (this._heard++ === 0) {
-      setImmediate(() => {
-        core.heardHandshakes(id, this._heard);
-        this._heard = 0;
-      });
+    if (this._heard?.id === id) {
+      this._heard.count++;
+      return;
     }
+    const heard = { id, count: 1 };
+    this._heard = heard;
+    setImmediate(() => {
+      core.heardHandshakes(id, heard.count);
+      if (this._heard === heard) {
+        this._heard = undefined;
+      }
+    });
   }
 
   /** The http server listens. */
@@ -312,7 +341,14 @@ class Acceptor {
         Reflect.apply(onconnection, this, arguments);
       }
     };
-    const stop = () => this.stop();
+    const { id } = this;
+    const stop = () => {
+      // Once, and not what listens by now on another handle.
+      if (this.id === id) {
+        core.deferAccept(fdOf(handle), false);
+        this.stop();
+      }
+    };
     handle.close = function () {
       stop();
       return Reflect.apply(close, this, arguments);
@@ -324,9 +360,14 @@ class Acceptor {
   /** True when the core takes a connection that Node has accepted. */
   _offer(client) {
     const { httpServer } = this;
-    const isFull =
-      httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections;
-    if (!this._hasRoutes || isFull || isTraced(httpServer) || !(client?.fd >= 0)) {
+    if (
+      !this._hasRoutes ||
+      // Node counts, where somebody has set a limit, and drops.
+      (httpServer.maxConnections ?? undefined) !== undefined ||
+      httpServer.blockList ||
+      isTraced(httpServer) ||
+      !(client?.fd >= 0)
+    ) {
       return false;
     }
     const isTaken = core.offerConnection(this.id, client.fd);
@@ -530,7 +571,7 @@ function adopt(httpServer, fd, addresses) {
   if (addresses !== undefined) {
     setAddresses(socket, JSON.parse(`[${addresses}]`));
   }
-  if (httpServer.maxConnections && httpServer._connections >= httpServer.maxConnections) {
+  if (isFull(httpServer)) {
     const { remoteAddress, remotePort, localAddress, localPort } = socket;
     httpServer.emit("drop", dropped([remoteAddress, remotePort, localAddress, localPort]));
     socket.destroy();
@@ -546,6 +587,13 @@ function adopt(httpServer, fd, addresses) {
   return Object.assign(socket, { server: httpServer, _server: httpServer });
 }
 
+/** True when an http server takes no more connections. Since Node 21, a limit of 0 is one. */
+function isFull({ maxConnections, _connections }) {
+  const isLimit =
+    MAJOR < 21 ? Boolean(maxConnections) : (maxConnections ?? undefined) !== undefined;
+  return isLimit && _connections >= maxConnections;
+}
+
 /** @param {any[]} addresses the peer's address and port, and our own */
 function dropped([remoteAddress, remotePort, localAddress, localPort]) {
   const family = (address) => (address ? `IPv${net.isIP(address)}` : undefined);
@@ -559,20 +607,20 @@ function dropped([remoteAddress, remotePort, localAddress, localPort]) {
   };
 }
 
-/** Closing all connections of the http server includes those that Node does not know. */
+/** Closing connections of the http server includes those that Node does not know. */
 function hookClosing(httpServer, acceptor) {
-  if (Object.hasOwn(httpServer, "closeAllConnections")) {
-    return;
-  }
-  const { closeAllConnections } = httpServer;
-  if (closeAllConnections !== undefined) {
-    httpServer.closeAllConnections = function () {
+  for (const [name, onlyIdle] of Object.entries(CLOSING)) {
+    const method = httpServer[name];
+    if (method === undefined || Object.hasOwn(httpServer, name)) {
+      continue;
+    }
+    httpServer[name] = function () {
       for (const [id, known] of acceptors) {
         if (known === acceptor) {
-          core.dropHttpConnections(id);
+          core.dropHttpConnections(id, onlyIdle);
         }
       }
-      return closeAllConnections.apply(this, arguments);
+      return Reflect.apply(method, this, arguments);
     };
   }
 }
@@ -596,6 +644,9 @@ function watch(options, name, changed) {
   });
 }
 
+/** Methods of http servers that close connections, and whether only those that wait for a request. */
+const CLOSING = { closeAllConnections: false, closeIdleConnections: true };
+const MAJOR = Number(process.versions.node.split(".")[0]);
 /** Where `io.listen()` notes that it was given a backlog: that one stays. */
 const kBacklog = Symbol("backlog");
 /** Marks an http server that was made for a port. */
@@ -609,4 +660,4 @@ const TIME_LIMITS = { firstBytes: 5_000, request: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { Acceptor, acceptorOf, bringConnections, kBacklog, kOwn };
+module.exports = { Acceptor, acceptorOf, bringConnections, claimPath, kBacklog, kOwn };

@@ -3,7 +3,7 @@
 // Hooks the engine into an http server, beside whatever else the server does.
 
 const debug = require("debug")("engine");
-const { acceptorOf, bringConnections, kOwn } = require("./acceptor");
+const { acceptorOf, bringConnections, claimPath, kOwn } = require("./acceptor");
 const { NodeAcceptor } = require("./accepted");
 const { isUnseen, markAsOurs, noteListeners } = require("./policy");
 
@@ -67,6 +67,7 @@ function attach(engine, httpServer, options, pristine) {
     httpServer.on("upgrade", markAsOurs(onUpgrade));
     noteListeners(httpServer);
   }
+  claimPath(httpServer, engine, path);
   if (acceptor !== "node") {
     const isAsked = options.acceptor === "native";
     bringConnections(engine, httpServer, path, pristine, { isNative, isAsked, isProxied });

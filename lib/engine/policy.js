@@ -11,6 +11,9 @@ const cookie = require("cookie");
 const { isPlainWsEngine } = require("./foreign");
 const { field } = require("./tls");
 
+/** As it was when nobody had replaced it yet. */
+const { emit: usualEmit } = EventEmitter.prototype;
+
 /** Listeners of http servers that only pass on what is not the engine's. */
 const ours = new WeakSet();
 
@@ -63,6 +66,7 @@ function routeOf(engine, path, pristine, httpServer) {
   const cors = corsOf(engine);
   if (
     engine._closed ||
+    engine.hasForeignClients ||
     cors === undefined ||
     hasSay(engine, pristine) ||
     opts.initialPacket ||
@@ -82,12 +86,15 @@ function routeOf(engine, path, pristine, httpServer) {
   const takesUpgrades =
     opts.transports.includes("websocket") &&
     isPlainWsEngine(opts.wsEngine) &&
-    httpServer.listeners("upgrade").every((listener) => ours.has(listener));
+    httpServer.listeners("upgrade").every((listener) => ours.has(listener)) &&
+    upgradesAsUsual(httpServer);
   const polling =
     opts.transports.includes("polling") &&
     !opts.transports.includes("webtransport") &&
     compressFrom !== undefined &&
     !engine.watchesWrites() &&
+    // A limit of requests that one connection may carry.
+    !httpServer.maxRequestsPerSocket &&
     httpServer.listeners("request").every((listener) => ours.has(listener));
   if (!takesUpgrades && !polling) {
     return undefined;
@@ -125,16 +132,30 @@ function hasSay(engine, pristine) {
 
 /** True when somebody follows all requests, as tracing and monitoring do. */
 function isTraced(httpServer) {
-  return (
-    httpServer.emit !== EventEmitter.prototype.emit ||
-    hasSubscribers("http.server.request.start") ||
-    hasSubscribers("net.server.socket")
-  );
+  return httpServer.emit !== usualEmit || TRACES.some(hasSubscribers);
 }
 
-/** True where requests are what Node makes of them by default: those that are made here are. */
+/** Where Node tells of what the http server does. */
+const TRACES = [
+  "http.server.request.start",
+  "http.server.response.created",
+  "http.server.response.finish",
+  "net.server.socket",
+];
+
+/** True where no function of the application's decides which upgrades are ones. Of Node 24. */
+function upgradesAsUsual(/** @type {any} */ { shouldUpgradeCallback }) {
+  usualUpgrade ??= String(/** @type {any} */ (http.createServer()).shouldUpgradeCallback);
+  return String(shouldUpgradeCallback) === usualUpgrade;
+}
+
+let usualUpgrade;
+
+/** True where requests and answers are what Node makes of them by default: those made here are. */
 function makesUsualRequests(httpServer) {
-  const makesOthers = field(httpServer, "IncomingMessage") !== http.IncomingMessage;
+  const makesOthers =
+    field(httpServer, "IncomingMessage") !== http.IncomingMessage ||
+    field(httpServer, "ServerResponse") !== http.ServerResponse;
   return !makesOthers && httpServer.maxHeadersCount === null && !httpServer.joinDuplicateHeaders;
 }
 
@@ -182,7 +203,7 @@ function isUnseen(engine, pristine, httpServer, req, socket) {
     req.httpVersion === "1.1" &&
     httpServer.maxHeadersCount === null &&
     !(/** @type {any} */ (httpServer).joinDuplicateHeaders) &&
-    httpServer.emit === EventEmitter.prototype.emit &&
+    httpServer.emit === usualEmit &&
     corsOf(engine) !== undefined &&
     !hasSay(engine, pristine) &&
     !hasSubscribers("net.server.socket")

@@ -36,6 +36,8 @@ class Server extends EventEmitter {
     this._clients = {};
     /** The same for the application, once it has asked. */
     this._clientsView = undefined;
+    /** They are in an object of the application's. */
+    this.hasForeignClients = false;
     this.clientsCount = 0;
     this._middlewares = [];
     /** Somebody has got hold of the list: nobody knows what is in it from one moment to the next. */
@@ -123,17 +125,17 @@ class Server extends EventEmitter {
 
   /** Connections by session id. */
   get clients() {
-    this._clientsView ??= viewOf(this._clients, (conn) => {
-      if (conn?.handle >= 0) {
-        core.leaveRequests?.(conn.handle);
-      }
-    });
+    this._clientsView ??= viewOf(this._clients, leaveRequests);
     return this._clientsView;
   }
 
   set clients(clients) {
+    // What is in it is the application's from now on: every request is looked up there.
+    Object.values(this._clients).forEach(leaveRequests);
     this._clients = clients;
-    this._clientsView = undefined;
+    this._clientsView = clients;
+    this.hasForeignClients = true;
+    this.onPolicyChange();
   }
 
   /** The middlewares, in order. */
@@ -685,6 +687,13 @@ class Server extends EventEmitter {
   _report(req, code, context) {
     debug("refused %s: %s %j", req.url, errorMessages[code], context?.name ?? "");
     this.emit("connection_error", { req, code, message: errorMessages[code], context });
+  }
+}
+
+/** Requests of a connection are JavaScript's from now on. */
+function leaveRequests(conn) {
+  if (conn?.handle >= 0) {
+    core.leaveRequests?.(conn.handle);
   }
 }
 

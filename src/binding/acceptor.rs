@@ -163,7 +163,9 @@ impl Core {
     #[napi(catch_unwind)]
     pub fn stand_acceptor(&self, acceptor: u32, fd: i32, backlog: Option<i32>) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
-            crate::transport::borrow(fd, |fd| lengthen_queue(fd, backlog));
+            if let Some(backlog) = backlog {
+                crate::transport::borrow(fd, |fd| lengthen_queue(fd, backlog));
+            }
             acceptor.stand();
         }
     }
@@ -237,11 +239,11 @@ impl Core {
         }
     }
 
-    /// Drops the connections that a listener serves over HTTP.
+    /// Drops the connections that a listener serves over HTTP, or those of them that wait for a request.
     #[napi(catch_unwind)]
-    pub fn drop_http_connections(&self, acceptor: u32) {
+    pub fn drop_http_connections(&self, acceptor: u32, only_idle: bool) {
         if let Some(acceptor) = self.acceptors.get(&acceptor) {
-            acceptor.drop_connections();
+            acceptor.drop_connections(only_idle);
         }
     }
 

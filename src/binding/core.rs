@@ -14,6 +14,7 @@ use smallvec::smallvec;
 use super::text::with_utf8;
 use crate::config::{ConfigKey, EngineConfig};
 use crate::event::{Body, CloseReason, Extra, Port};
+use crate::owed::Owed;
 use crate::proto::deflate::{Agreement, Settings};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
@@ -529,6 +530,7 @@ impl Core {
         for barrier in barriers {
             barrier.wait(deadline.saturating_duration_since(std::time::Instant::now()));
         }
+        Owed::wait_for_all(deadline);
     }
 }
 

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{
-    RecvFlags, SocketAddrAny, SocketFlags, acceptfrom_with, getpeername, getsockname, listen,
+    RecvFlags, SocketAddrAny, SocketFlags, acceptfrom_with, getpeername, getsockname,
 };
 use rustls::ServerConfig;
 use tokio::io::unix::AsyncFd;
@@ -25,6 +25,7 @@ use crate::shard::{Barrier, Pool};
 use crate::transport::{duplicate, watch as watch_fd};
 
 use super::connection;
+use super::listening::lengthen_queue;
 use super::passed::{Passed, Queue};
 use super::policy::Policy;
 use super::request::{Look, look};
@@ -87,25 +88,45 @@ pub struct Signal {
     pub phase: Phase,
     /// Changes when those over HTTP have to go.
     drops: u32,
+    /// Changes when those of them have to go that wait for a request.
+    idle_drops: u32,
 }
 
 /// Hears of changes that concern a connection.
 #[derive(Debug)]
 pub struct Ear {
     signal: watch::Receiver<Signal>,
-    drops: u32,
+    /// What there was when it began to listen.
+    before: Signal,
 }
 
 impl Ear {
     /// Completes when a phase has come, or the connections of before have to go. True for the latter.
     pub async fn hears(&mut self, at: Phase) -> bool {
-        let Self { signal, drops } = self;
-        let concerns = |now: &Signal| now.phase >= at || now.drops != *drops;
-        match signal.wait_for(concerns).await {
-            Ok(now) => now.drops != *drops || now.phase == Phase::Dropped,
+        self.hears_if(|now, _| now.phase >= at).await
+    }
+
+    /// The same for a connection that waits for a request: also when such have to end.
+    pub async fn hears_idle(&mut self) -> bool {
+        let ends = |now: &Signal, before: &Signal| {
+            now.phase >= Phase::Draining || now.idle_drops != before.idle_drops
+        };
+        self.hears_if(ends).await
+    }
+
+    async fn hears_if(&mut self, concerns: impl Fn(&Signal, &Signal) -> bool) -> bool {
+        let Self { signal, before } = self;
+        let any = |now: &Signal| now.drops != before.drops || concerns(now, before);
+        match signal.wait_for(any).await {
+            Ok(now) => now.drops != before.drops || now.phase == Phase::Dropped,
             // An acceptor that is gone has closed.
             Err(_) => true,
         }
+    }
+
+    /// Forgets that idle connections had to go while this one was not.
+    pub fn forget_idle(&mut self) {
+        self.before.idle_drops = self.signal.borrow().idle_drops;
     }
 }
 
@@ -154,7 +175,7 @@ impl Acceptor {
             pending: AtomicUsize::new(0),
             shaking: AtomicUsize::new(0),
             alive: AtomicUsize::new(0),
-            signal: watch::Sender::new(Signal { phase: Phase::Open, drops: 0 }),
+            signal: watch::Sender::new(Signal { phase: Phase::Open, drops: 0, idle_drops: 0 }),
             unlistened: Barrier::default(),
             standing: Mutex::new(None),
         })
@@ -200,7 +221,9 @@ impl Acceptor {
     ///
     /// What the system says when it has no thread to spare.
     pub fn start(self: &Arc<Self>, listener: OwnedFd, backlog: Option<i32>) -> std::io::Result<()> {
-        lengthen_queue(listener.as_fd(), backlog);
+        if let Some(backlog) = backlog {
+            lengthen_queue(listener.as_fd(), backlog);
+        }
         if let Ok(address) = getsockname(&listener)
             && SocketAddr::try_from(address.clone()).is_ok_and(|own| !own.ip().is_unspecified())
         {
@@ -263,13 +286,21 @@ impl Acceptor {
     /// Listens to what concerns a connection of now.
     pub fn listen(&self) -> Ear {
         let signal = self.signal.subscribe();
-        let drops = signal.borrow().drops;
-        Ear { signal, drops }
+        let before = *signal.borrow();
+        Ear { signal, before }
     }
 
-    /// Drops the connections that it serves over HTTP, and goes on.
-    pub fn drop_connections(&self) {
-        self.signal.send_modify(|signal| signal.drops = signal.drops.wrapping_add(1));
+    /// Drops the connections that it serves over HTTP, or those of them that wait for a request, and
+    /// goes on.
+    pub fn drop_connections(self: &Arc<Self>, only_idle: bool) {
+        let acceptor = self.clone();
+        // Behind the connections that were offered before. Without that thread there are none.
+        let _ = Pool::global().run(move || {
+            acceptor.signal.send_modify(|Signal { drops, idle_drops, .. }| {
+                let count = if only_idle { idle_drops } else { drops };
+                *count = count.wrapping_add(1);
+            });
+        });
     }
 
     /// Gives a connection to JavaScript.
@@ -354,15 +385,6 @@ impl Drop for Alive {
         if self.0.alive.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.tell(|events| events.unlistened(self.0.id));
         }
-    }
-}
-
-/// With `backlog` the kernel's queue of connections that wait becomes that long: whoever finds it full
-/// tries again only after a second, then three.
-pub fn lengthen_queue(listener: BorrowedFd<'_>, backlog: Option<i32>) {
-    if let Some(backlog) = backlog {
-        // The queue that there is does as well.
-        let _ = listen(listener, backlog);
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::shard::Pool;
 use crate::transport::{Tls, watch as watch_fd};
 
-use super::acceptor::{Acceptor, Alive, Local, Phase, Shaking};
+use super::acceptor::{Acceptor, Alive, Ear, Local, Phase, Shaking};
 use super::exchange::{self, Outcome};
 use super::handshake::{self, Switching};
 use super::policy::Policy;
@@ -77,7 +77,7 @@ fn admit_with(
                 buffer: bytes.to_vec(),
                 _alive: Alive::new(acceptor),
             };
-            tokio::task::spawn_local(connection.run());
+            tokio::task::spawn_local(connection.run(acceptor.listen()));
         }
     }
 }
@@ -99,6 +99,7 @@ fn begin(
             Err(_) => return,
         };
         let Ok(fd) = watch_fd(fd) else { return };
+        let ear = acceptor.listen();
         let connection = Connection {
             acceptor,
             local: Local::of_thread(),
@@ -107,7 +108,7 @@ fn begin(
             buffer: Vec::new(),
             _alive: alive,
         };
-        tokio::task::spawn_local(connection.run());
+        tokio::task::spawn_local(connection.run(ear));
     };
     // A connection for which there is no thread is closed.
     let _ = Pool::global().run_in_turn(threads, work);
@@ -139,9 +140,10 @@ enum Next {
 }
 
 impl Connection {
-    async fn run(mut self) {
-        let mut ear = self.acceptor.listen();
+    async fn run(mut self, mut ear: Ear) {
         let mut next = tokio::select! {
+            // A request that has come is served, whatever else there is to hear.
+            biased;
             next = self.begin() => next,
             // Only what has begun is ended.
             is_dropped = ear.hears(Phase::Draining) => {
@@ -168,6 +170,7 @@ impl Connection {
                 return handshake::switch(switching, &policy, &request);
             }
             let outcome = tokio::select! {
+                biased;
                 outcome = exchange::serve(&mut self, &policy, &request, &head) => outcome,
                 _ = ear.hears(Phase::Dropped) => return,
             };
@@ -182,9 +185,11 @@ impl Connection {
                 Outcome::Gone => return,
             }
             let idle = policy.keep_alive + KEEP_ALIVE_GRACE;
+            ear.forget_idle();
             next = tokio::select! {
+                biased;
                 next = self.following(idle) => next,
-                is_dropped = ear.hears(Phase::Draining) => {
+                is_dropped = ear.hears_idle() => {
                     if is_dropped {
                         return;
                     }

@@ -5,6 +5,7 @@ use tokio::time::timeout;
 
 use crate::config;
 use crate::event::{Body, Response, next_request};
+use crate::owed::Owed;
 use crate::proto::engine::{PacketType, Revision};
 use crate::shard::{Call, CallKind, Command, Known, Pool, Sid};
 use crate::transport::{Packet, Polling};
@@ -41,9 +42,10 @@ pub async fn serve(
         Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
     };
     match answer {
-        Ok(Answer { response: Response { status, body }, unread }) => {
+        Ok(Answer { response: Response { status, body, owed }, unread }) => {
             let bytes = response::polling(policy, route, request, None, status, &body);
             let outcome = write(connection, &bytes).await;
+            drop(owed);
             match (outcome, unread) {
                 (Outcome::Answered, 1..) => discard(connection, unread).await,
                 (outcome, _) => outcome,
@@ -67,13 +69,15 @@ async fn open(
     }
     let origin = Origin { acceptor, peer: peer.as_ref(), head };
     let opened = handshake::open_polling(&origin, local, route, wire.fd.get_ref()).await;
-    let Some((sid, packet)) = opened else { return Outcome::Declined };
+    let Some((sid, packet, owed)) = opened else { return Outcome::Declined };
     let polling = Polling { pending: None, supports_binary: true, jsonp: None };
     let open = Packet::text(PacketType::Open, &[packet.as_bytes()]);
     let body = polling.encode(&[open], Revision::V4);
     let sid = std::str::from_utf8(&sid).ok();
     let bytes = response::polling(policy, route, request, sid, 200, &body);
-    write(connection, &bytes).await
+    let outcome = write(connection, &bytes).await;
+    drop(owed);
+    outcome
 }
 
 async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<Response, Outcome> {
@@ -119,7 +123,7 @@ async fn post(
     let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
     if !known.begin_post() {
         call(&known, sid, CallKind::Fail("data request overlap from client"));
-        let response = Response { status: 400, body: Body::Empty };
+        let response = Response { status: 400, body: Body::Empty, owed: Owed::one() };
         return Ok(Answer { response, unread: length });
     }
     let mut posted = Posted { known: &known, sid, is_whole: false };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::net::SocketAddrAny;
 use tokio::sync::oneshot;
 
+use crate::owed::Owed;
 use crate::proto::engine::Revision;
 use crate::session::Identity;
 use crate::shard::{
@@ -135,14 +136,14 @@ fn upgrade(switching: Switching<'_>, session: SessionRef, sid: &Sid, response: S
     });
 }
 
-/// Opens a connection over polling. Returns its sid and what the open packet says, once JavaScript
-/// has been told of it.
+/// Opens a connection over polling. Returns its sid, what the open packet says, and that this is owed,
+/// once JavaScript has been told of it.
 pub async fn open_polling(
     origin: &Origin<'_>,
     local: &Rc<Local>,
     route: &Route,
     fd: &OwnedFd,
-) -> Option<(Sid, String)> {
+) -> Option<(Sid, String, Option<Owed>)> {
     let sid = local.sids.borrow_mut().next()?;
     let details = origin.details(route, &sid, None, fd);
     let packet = open_packet(&sid, &route.polling_open);
@@ -154,8 +155,8 @@ pub async fn open_polling(
         told: Some(told),
     })?;
     // Fails where there is nobody to tell any more.
-    let _ = hears.await;
-    Some((sid, packet))
+    let owed = hears.await.ok();
+    Some((sid, packet, owed))
 }
 
 fn open(

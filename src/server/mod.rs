@@ -7,10 +7,10 @@ mod address;
 mod bind;
 mod connection;
 mod cors;
-mod defer;
 mod exchange;
 mod gzip;
 mod handshake;
+mod listening;
 mod passed;
 mod policy;
 mod proxy_protocol;
@@ -22,10 +22,10 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use acceptor::{Acceptor, Limits, lengthen_queue};
+pub use acceptor::{Acceptor, Limits};
 pub use bind::bind_shared_port;
 pub use cors::{Cors, Origins};
-pub use defer::defer_accept;
+pub use listening::{defer_accept, lengthen_queue};
 pub use passed::Passed;
 pub use policy::{Compression, Policy, Route};
 #[cfg(feature = "fuzzing")]

@@ -159,6 +159,18 @@ impl Context {
         }
     }
 
+    /// Lets go of a stream at once that is only to be parted with in this round.
+    pub fn cut_farewell(&mut self, link: u32) {
+        for task in &mut self.tasks {
+            if let Task::Linger { ws, wait, .. } = task
+                && ws.link == link
+            {
+                ws.out.clear();
+                *wait = false;
+            }
+        }
+    }
+
     /// Hands all batches over.
     pub fn flush_events(&mut self) {
         for slot in self.ports.iter_mut().flatten() {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::config;
 use crate::event::{Body, CloseReason, Response, is_listeners};
+use crate::owed::Owed;
 use crate::proto::engine::{self, PacketType};
 use crate::transport::{Packet, Polling};
 
@@ -161,7 +162,7 @@ impl Session {
         if is_listeners(request) {
             if let Some(reply) = ctx.replies.remove(&request) {
                 // A connection that is gone needs no answer.
-                let _ = reply.send(Response { status, body });
+                let _ = reply.send(Response { status, body, owed: Owed::one() });
             }
             return;
         }

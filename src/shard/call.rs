@@ -4,6 +4,7 @@
 use tokio::sync::oneshot;
 
 use crate::event::Response;
+use crate::owed::Owed;
 
 use super::command::Upgrade;
 use super::registry::{Registration, Sid};
@@ -51,5 +52,5 @@ pub struct Accepted {
     /// Present when further requests may name the session.
     pub registration: Option<Registration>,
     /// Who waits until JavaScript is told.
-    pub told: Option<oneshot::Sender<()>>,
+    pub told: Option<oneshot::Sender<Owed>>,
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::config;
 use crate::event::{Body, CloseReason, EventBatch, Port, Response};
 use crate::metrics::Metrics;
+use crate::owed::Owed;
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
 use crate::transport::Flush;
@@ -201,7 +202,7 @@ struct Shard {
     /// What a read of TLS says.
     plain: Vec<u8>,
     /// Who waits until JavaScript is told of a session that the listener has opened.
-    opened: Vec<oneshot::Sender<()>>,
+    opened: Vec<oneshot::Sender<Owed>>,
 }
 
 /// A session and its sockets' places in the room index, with their ordinals.
@@ -350,6 +351,7 @@ impl Shard {
                     Some(task) => task.abort(),
                     None => {
                         self.with(key, |session, ctx| session.on_stream_end(ctx, link));
+                        self.ctx.cut_farewell(link);
                     }
                 }
             }
@@ -633,7 +635,7 @@ impl Shard {
         self.ctx.flush_events();
         for opened in self.opened.drain(..) {
             // Whoever has waited may have left.
-            let _ = opened.send(());
+            let _ = opened.send(Owed::one());
         }
     }
 

@@ -1,8 +1,11 @@
-//! Asks the kernel to keep connections to itself until they have something to say: whoever accepts
-//! finds the first request there.
+//! What a listening socket of Node's is asked for beyond what Node asks: a longer queue, and that the
+//! kernel keeps connections to itself until they have something to say, so that whoever accepts finds
+//! the first request there.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::net::listen;
 
 /// Seconds that a silent connection is kept from whoever accepts; as long as the first answer of the
 /// kernel may be on its way.
@@ -31,6 +34,43 @@ pub fn defer_accept(listener: BorrowedFd<'_>, is_deferred: bool) -> io::Result<(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Lengthens the kernel's queue of connections that wait, where it has Node's usual length: whoever finds
+/// it full tries again only after a second, then three. A length that the application has chosen stays.
+pub fn lengthen_queue(listener: BorrowedFd<'_>, backlog: i32) {
+    if queue_length(listener).is_none_or(|length| length == USUAL_BACKLOG) {
+        // The queue that there is does as well.
+        let _ = listen(listener, backlog);
+    }
+}
+
+/// What Node gives to `listen()` if nobody has said anything.
+const USUAL_BACKLOG: u32 = 511;
+
+/// How many connections may wait, where the system tells: for TCP.
+#[allow(unsafe_code)]
+fn queue_length(listener: BorrowedFd<'_>) -> Option<u32> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
+    // SAFETY: the descriptor is borrowed for longer than the call, which writes at most `length` bytes
+    // to `info`, and that many it has.
+    let result = unsafe {
+        libc::getsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: all fields are integers, for which zero is a value; the kernel has written those it has.
+    let info = unsafe { info.assume_init() };
+    // Of a listening socket, this is the limit of its queue.
+    Some(info.tcpi_sacked)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{ErrorKind, Write};
@@ -54,6 +94,16 @@ mod tests {
         defer_accept(listener.as_fd(), false).expect("an option");
         let _silent = TcpStream::connect(address).expect("a connection");
         listener.accept().expect("at once");
+    }
+
+    #[test]
+    fn a_queue_is_lengthened_unless_somebody_has_chosen_its_length() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        for (chosen, expected) in [(5, 5), (511, 600), (600, 600)] {
+            listen(&listener, chosen).expect("a longer queue or a shorter one");
+            lengthen_queue(listener.as_fd(), 600);
+            assert_eq!(queue_length(listener.as_fd()), Some(expected));
+        }
     }
 
     #[test]
