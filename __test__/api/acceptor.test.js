@@ -417,6 +417,50 @@ function declareBoth(acceptor) {
     }
   });
 
+  test(`destroying the socket of a request ends a client that polls, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const { client, socket } = await app.connect("/", { transports: ["polling"] });
+    const gone = Promise.all([next(socket, "disconnect"), next(client, "disconnect")]);
+    socket.request.socket.destroy();
+    assert.equal((await gone)[0][0], "transport error");
+  });
+
+  test(`an origin that is undefined allows none, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor, { options: { cors: { origin: undefined } } });
+    const { response } = await openPolling(app.url, { headers: { Origin: "http://a" } });
+    assert.equal(response.headers["access-control-allow-origin"], undefined);
+  });
+
+  test(`an http server without the engine's listeners has none of it, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    const { httpServer } = app;
+    httpServer.removeAllListeners("upgrade");
+    httpServer.removeAllListeners("request");
+    httpServer.on("request", (req, res) => res.writeHead(418).end());
+    await new Promise(setImmediate);
+    assert.equal((await openPolling(app.url)).response.status, 418);
+    const ws = await openWebSocket(t, `${app.url}/socket.io/?EIO=4&transport=websocket`);
+    assert.equal(ws.accepted, false);
+  });
+
+  test(`keepAliveTimeout may be set at any time, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor);
+    for (const [ms, expected] of [
+      [65_000, "timeout=65"],
+      [0, undefined],
+    ]) {
+      app.httpServer.keepAliveTimeout = ms;
+      await new Promise(setImmediate);
+      const { response } = await openPolling(app.url, { headers: { Connection: "keep-alive" } });
+      assert.equal(response.headers["keep-alive"], expected);
+    }
+  });
+
+  test(`a cookie with a fault in its name is no fault of listening, ${ACCEPTORS[acceptor]}`, async (t) => {
+    const app = await serveBeside(t, acceptor, { options: { cookie: { name: "a b" } } });
+    assert.equal((await request(`${app.url}/page`)).text, "app /page");
+  });
+
   test(`closeIdleConnections() closes those that wait for a request, ${ACCEPTORS[acceptor]}`, async (t) => {
     const app = await serveBeside(t, acceptor);
     const idle = await connectRaw(t, app.port);
@@ -499,6 +543,19 @@ function declare() {
     assert.equal((await drop)[0].localPort, app.port);
     await until(() => socket.destroyed, "it is closed");
     assert.ok(client.connected);
+  });
+
+  test("where Node accepts, a list of origins may change", async (t) => {
+    const origins = ["http://a"];
+    const app = await serveBeside(t, "auto", { options: { cors: { origin: origins } } });
+    const allowed = async (origin) => {
+      const { response } = await openPolling(app.url, { headers: { Origin: origin } });
+      return response.headers["access-control-allow-origin"];
+    };
+    assert.equal(await allowed("http://a"), "http://a");
+    origins.splice(0, 1, "http://b");
+    assert.equal(await allowed("http://b"), "http://b");
+    assert.equal(await allowed("http://a"), undefined);
   });
 
   test("where Node accepts, a handle that is closed twice is closed once", async (t) => {

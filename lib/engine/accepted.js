@@ -22,6 +22,8 @@ class Origin {
     this.acceptor = acceptor;
     this.engine = engine;
     this.link = link;
+    /** The connection that it has opened over polling. @type {any} */
+    this.conn = undefined;
     const [remoteAddress, remotePort, localAddress, localPort, head] = fields;
     this.remoteAddress = remoteAddress ?? undefined;
     this.remotePort = remotePort;
@@ -58,6 +60,15 @@ class Origin {
   /** The stream is gone. */
   onGone() {
     this._socket?.destroy();
+  }
+
+  /** The socket was destroyed. A client that still polls loses its session with it. */
+  onDestroyed() {
+    if (this.link !== undefined) {
+      this.link.destroy();
+    } else if (this.conn?.transport.name === "polling") {
+      core.fail(this.conn.handle, "poll connection closed prematurely", undefined);
+    }
   }
 }
 
@@ -156,7 +167,9 @@ Object.assign(AcceptedLink.prototype, { bridged: false, deflate: undefined, gone
 
 /** A socket without a handle: it has the addresses, and ends the connection when it is destroyed. */
 class AcceptedSocket extends net.Socket {
-  constructor({ remoteAddress, remotePort, localAddress, localPort, link, acceptor }) {
+  /** @param {Origin} origin */
+  constructor(origin) {
+    const { remoteAddress, remotePort, localAddress, localPort, link, acceptor } = origin;
     super({ allowHalfOpen: true });
     setAddresses(this, [remoteAddress, remotePort, localAddress, localPort]);
     define(this, {
@@ -165,14 +178,14 @@ class AcceptedSocket extends net.Socket {
       server: acceptor.httpServer,
       // There is no half-closing: who ends the socket wants the connection gone.
       end: endAccepted,
+      setTimeout: neverIdle,
+      address: ownAddress,
     });
     if (acceptor.tls !== undefined) {
       markAsSecure(this);
     }
     this.on("error", noop);
-    if (link !== undefined) {
-      this.on("close", () => link.destroy());
-    }
+    this.on("close", () => origin.onDestroyed());
     if (link?.gone) {
       this.destroy();
     }
@@ -199,8 +212,8 @@ function createRequest(origin) {
   }
   req._addHeaderLines(rawHeaders, rawHeaders.length);
   req.complete = true;
+  req.upgrade = origin.link !== undefined;
   if (origin.link !== undefined) {
-    req.upgrade = true;
     Object.defineProperty(req, "websocket", {
       configurable: true,
       get: () => origin.link.transport?.socket,
@@ -236,6 +249,28 @@ function familyOf(address) {
   return address ? `IPv${net.isIP(address)}` : undefined;
 }
 
+/** @this {any} */
+function ownAddress() {
+  const { localAddress: address, localFamily: family, localPort: port } = this;
+  return address === undefined ? {} : { address, family, port };
+}
+
+/**
+ * `setTimeout` of a socket whose bytes pass elsewhere: nobody knows here whether it is idle.
+ * @this {any}
+ */
+function neverIdle(ms, callback) {
+  this.timeout = ms;
+  if (callback !== undefined) {
+    if (ms === 0) {
+      this.removeListener("timeout", callback);
+    } else {
+      this.once("timeout", callback);
+    }
+  }
+  return this;
+}
+
 function endAccepted() {
   return this.destroy();
 }
@@ -244,4 +279,11 @@ function noop() {}
 
 const SPACE_AROUND = /^[ \t]+|[ \t]+$/g;
 
-module.exports = { AcceptedLink, NodeAcceptor, Origin, countConnections, setAddresses };
+module.exports = {
+  AcceptedLink,
+  NodeAcceptor,
+  Origin,
+  countConnections,
+  neverIdle,
+  setAddresses,
+};

@@ -12,7 +12,7 @@ const debug = require("debug")("engine:acceptor");
 const { acceptors, core, ref, refuse, unref } = require("../dispatch");
 const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
-const { OPTIONS, isTraced, routeOf } = require("./policy");
+const { OPTIONS, SERVER_SETTINGS, isTraced, routeOf } = require("./policy");
 const { kTls, markAsSecure, prepareServer } = require("./tls");
 
 /** What `acceptor` may be. */
@@ -108,6 +108,8 @@ class Acceptor {
     this._policy = "";
     /** There is something that Rust may serve. */
     this._hasRoutes = false;
+    /** That has been looked at in this turn of the event loop. */
+    this._isFresh = false;
     this._refreshing = false;
     /** Handshakes that JavaScript has heard of since it last said so. */
     this._heard = undefined;
@@ -117,6 +119,9 @@ class Acceptor {
     const changed = () => this.refreshSoon();
     httpServer.on("newListener", changed);
     httpServer.on("removeListener", changed);
+    for (const name of SERVER_SETTINGS) {
+      watch(httpServer, name, changed);
+    }
     if (httpServer.listening) {
       // What is registered in this turn counts.
       setImmediate(() => this._begin());
@@ -300,6 +305,7 @@ class Acceptor {
     }
     const heard = { id, count: 1 };
     this._heard = heard;
+    this.refreshSoon();
     setImmediate(() => {
       core.heardHandshakes(id, heard.count);
       if (this._heard === heard) {
@@ -360,14 +366,16 @@ class Acceptor {
   /** True when the core takes a connection that Node has accepted. */
   _offer(client) {
     const { httpServer } = this;
-    if (
-      !this._hasRoutes ||
-      // Node counts, where somebody has set a limit, and drops.
-      (httpServer.maxConnections ?? undefined) !== undefined ||
-      httpServer.blockList ||
-      isTraced(httpServer) ||
-      !(client?.fd >= 0)
-    ) {
+    if (!this._isFresh) {
+      // What is changed without a word, a list of origins for one, counts for the connections of the
+      // next turn at the latest.
+      this._isFresh = true;
+      setImmediate(() => (this._isFresh = false));
+      this.refresh();
+    }
+    // Where somebody has set a limit, Node counts, and drops.
+    const isLimited = (httpServer.maxConnections ?? undefined) !== undefined;
+    if (!this._hasRoutes || isLimited || isTraced(httpServer) || !(client?.fd >= 0)) {
       return false;
     }
     const isTaken = core.offerConnection(this.id, client.fd);

@@ -95,7 +95,7 @@ function refusal(status, reason, message, headers = {}) {
   const lines = [
     `HTTP/1.1 ${status} ${reason}`,
     "Connection: close",
-    "Content-type: text/html",
+    "Content-Type: text/html",
     `Content-Length: ${Buffer.byteLength(message)}`,
   ];
   for (const name of Object.keys(headers)) {

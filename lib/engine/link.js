@@ -6,7 +6,7 @@
 const net = require("net");
 const debug = require("debug")("engine:ws");
 const { core, links, ref, unref } = require("../dispatch");
-const { AcceptedLink } = require("./accepted");
+const { AcceptedLink, neverIdle } = require("./accepted");
 const { kDecrypted } = require("./tls");
 
 class Link {
@@ -270,7 +270,9 @@ function detach(socket, written) {
     bytesWritten: { value: written, configurable: true, writable: true },
     // There is no half-closing any more: who ends the socket wants the connection gone.
     end: { value: endDetached, configurable: true, writable: true },
+    setTimeout: { value: neverIdle, configurable: true, writable: true },
   });
+  socket.timeout = 0;
   socket._handle = null;
   handle.onread = noop;
   handle.close();

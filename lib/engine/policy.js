@@ -8,6 +8,7 @@ const { hasSubscribers } = require("diagnostics_channel");
 const { EventEmitter } = require("events");
 const http = require("http");
 const cookie = require("cookie");
+const debug = require("debug")("engine:acceptor");
 const { isPlainWsEngine } = require("./foreign");
 const { field } = require("./tls");
 
@@ -54,6 +55,15 @@ const OPTIONS = [
   "wsEngine",
 ];
 
+/** The same for properties of the http server. */
+const SERVER_SETTINGS = [
+  "blockList",
+  "keepAliveTimeout",
+  "maxHeadersCount",
+  "maxRequestsPerSocket",
+  "shouldUpgradeCallback",
+];
+
 /**
  * What the listener may do for an engine; undefined for nothing.
  * @param {import("./server").Server} engine
@@ -67,6 +77,7 @@ function routeOf(engine, path, pristine, httpServer) {
   if (
     engine._closed ||
     engine.hasForeignClients ||
+    !path.startsWith("/") ||
     cors === undefined ||
     hasSay(engine, pristine) ||
     opts.initialPacket ||
@@ -86,7 +97,7 @@ function routeOf(engine, path, pristine, httpServer) {
   const takesUpgrades =
     opts.transports.includes("websocket") &&
     isPlainWsEngine(opts.wsEngine) &&
-    httpServer.listeners("upgrade").every((listener) => ours.has(listener)) &&
+    areOurs(httpServer, "upgrade") &&
     upgradesAsUsual(httpServer);
   const polling =
     opts.transports.includes("polling") &&
@@ -95,11 +106,15 @@ function routeOf(engine, path, pristine, httpServer) {
     !engine.watchesWrites() &&
     // A limit of requests that one connection may carry.
     !httpServer.maxRequestsPerSocket &&
-    httpServer.listeners("request").every((listener) => ours.has(listener));
+    areOurs(httpServer, "request");
   if (!takesUpgrades && !polling) {
     return undefined;
   }
-  const [cookieHead, cookieTail] = opts.cookie ? cookieOf(opts.cookie) : [];
+  const cookieParts = opts.cookie ? cookieOf(opts.cookie) : [];
+  if (cookieParts === undefined) {
+    return undefined;
+  }
+  const [cookieHead, cookieTail] = cookieParts;
   return {
     engine: engine._engine,
     path,
@@ -117,6 +132,12 @@ function routeOf(engine, path, pristine, httpServer) {
     cookieTail,
     compressFrom: compressFrom ?? undefined,
   };
+}
+
+/** True when there are listeners, and none but those that leave the engine's requests to it. */
+function areOurs(httpServer, event) {
+  const listeners = httpServer.listeners(event);
+  return listeners.length > 0 && listeners.every((listener) => ours.has(listener));
 }
 
 /** The application has a part in how requests are answered, middlewares aside. */
@@ -220,10 +241,15 @@ function openPacket({ pingInterval, pingTimeout, maxHttpBufferSize }, upgrades) 
   }).slice(1);
 }
 
-/** The cookie before and after the sid. */
+/** The cookie before and after the sid; undefined where there is a fault in it. */
 function cookieOf({ name, ...options }) {
   const mark = "SID-OF-THE-CONNECTION";
-  return cookie.serialize(name, mark, options).split(mark);
+  try {
+    return cookie.serialize(name, mark, options).split(mark);
+  } catch (err) {
+    debug("a cookie that each handshake will fail with: %s", err.message);
+    return undefined;
+  }
 }
 
 /** From how many bytes on answers are compressed: null for never, undefined if it is not that simple. */
@@ -275,7 +301,8 @@ function corsOf(engine) {
 
 /** True when the headers follow from the options alone. */
 function isPlainCors(cors) {
-  if (cors === null || typeof cors !== "object") {
+  // One that is undefined is no "*" to the cors package, but the end of it.
+  if (cors === null || typeof cors !== "object" || ("origin" in cors && !cors.origin)) {
     return false;
   }
   const { origin = "*", exposedHeaders = [] } = cors;
@@ -285,4 +312,13 @@ function isPlainCors(cors) {
   );
 }
 
-module.exports = { METHODS, OPTIONS, isTraced, isUnseen, markAsOurs, noteListeners, routeOf };
+module.exports = {
+  METHODS,
+  OPTIONS,
+  SERVER_SETTINGS,
+  isTraced,
+  isUnseen,
+  markAsOurs,
+  noteListeners,
+  routeOf,
+};

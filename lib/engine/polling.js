@@ -223,6 +223,7 @@ class Polling extends Transport {
   }
 
   _respond(req, res, status, kind, body) {
+    endIfClosed(req, res);
     switch (kind) {
       case BODY_OK:
         res.writeHead(200, this.headers(req, { "Content-Type": "text/html", "Content-Length": 2 }));
@@ -243,6 +244,7 @@ class Polling extends Transport {
    */
   doWrite(body, { compress }, callback) {
     const { req, res } = this;
+    endIfClosed(req, res);
     const isText = typeof body === "string";
     const headers = {
       "Content-Type": isText ? "text/plain; charset=UTF-8" : "application/octet-stream",
@@ -315,5 +317,15 @@ const BODY_OK = 3;
 const BODY_ERROR = 4;
 
 const DEFAULT_CLOSE_TIMEOUT = 30_000;
+
+/**
+ * A connection must not outlive a server that has closed: Node closes idle ones when that happens, and
+ * this one was waiting for its answer.
+ */
+function endIfClosed(req, res) {
+  if (req.socket?.server?.listening === false) {
+    res.shouldKeepAlive = false;
+  }
+}
 
 module.exports = { JSONP, Polling, polling };

@@ -614,6 +614,7 @@ class Server extends EventEmitter {
     transport.httpCompression = this.opts.httpCompression;
     const conn = new Socket(sid, this, transport, origin, 4);
     conn.attach(handle);
+    origin.conn = conn;
     transport.on("headers", (headers, req) => this._onHeaders(headers, req, sid));
     this._register(conn);
   }

@@ -261,6 +261,7 @@ impl<'a> Fields<'a> {
         let mut hosts = 0;
         let mut connection_upgrade = false;
         let mut upgrade = None;
+        let mut types = None;
         for header in headers {
             let value = header.value;
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
@@ -285,9 +286,10 @@ impl<'a> Fields<'a> {
             } else if is("content-length") {
                 once(&mut fields.length, length(value)?)?;
             } else if is("content-type") {
+                once(&mut types, ())?;
                 fields.is_text = !value.eq_ignore_ascii_case(b"application/octet-stream");
             } else if is("origin") {
-                if value.iter().any(|c| *c < b' ' || *c == 0x7f) {
+                if value.is_empty() || value.iter().any(|c| *c < b' ' || *c == 0x7f) {
                     return None;
                 }
                 once(&mut fields.origin, value)?;
@@ -298,7 +300,12 @@ impl<'a> Fields<'a> {
                 if contains(value, b";MSIE") || contains(value, b"Trident/") {
                     return None;
                 }
-            } else if is("transfer-encoding") || is("expect") || is("te") || is("trailer") {
+            } else if is("proxy-connection")
+                || is("transfer-encoding")
+                || is("expect")
+                || is("te")
+                || is("trailer")
+            {
                 return None;
             }
         }

@@ -1,6 +1,6 @@
 //! The HTTP answers of the listener, as the wrapper would have Node write them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::Body;
 use crate::proto::frame;
@@ -86,15 +86,22 @@ pub fn overloaded() -> Vec<u8> {
     out
 }
 
+/// How long connections are kept of which Node says that there is no limit.
+const FOREVER: Duration = Duration::from_millis(i32::MAX as u64);
+
 fn finish_head(out: &mut Vec<u8>, policy: &Policy, close: bool) {
     date(out);
     if close {
         out.extend_from_slice(b"Connection: close\r\n\r\n");
     } else {
-        out.extend_from_slice(b"Connection: keep-alive\r\nKeep-Alive: timeout=");
-        let seconds = policy.keep_alive.as_secs();
-        out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
-        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+        if policy.keep_alive < FOREVER {
+            out.extend_from_slice(b"Keep-Alive: timeout=");
+            let seconds = policy.keep_alive.as_secs();
+            out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
     }
 }
 
