@@ -163,14 +163,16 @@ test("what is emitted right before process.exit() is delivered to many that poll
   const fixture = startFixture(t, "emit-and-exit");
   const { port } = await fixture.report();
   const url = `http://127.0.0.1:${port}`;
-  const options = { forceNew: true, reconnection: false, transports: ["polling"] };
-  const clients = Array.from({ length: 30 }, () => connectTo(url, options));
-  atEnd(t, () => clients.forEach((client) => client.close()));
-  await Promise.all(clients.map((client) => next(client, "connect")));
-  const polled = new Promise((resolve) => clients[0].emit("polled by", 30, resolve));
-  await polled;
+  const connect = (transport) =>
+    connectTo(url, { forceNew: true, reconnection: false, transports: [transport] });
+  const clients = Array.from({ length: 30 }, () => connect("polling"));
+  // One that polls would say what is to be done before it polls again.
+  const asker = connect("websocket");
+  atEnd(t, () => [asker, ...clients].forEach((client) => client.close()));
+  await Promise.all([asker, ...clients].map((client) => next(client, "connect")));
+  await asker.emitWithAck("polled by", 30);
   const received = Promise.all(clients.map((client) => next(client, "bye")));
-  clients[0].emit("emit and exit", "large broadcast");
+  asker.emit("emit and exit", "large broadcast");
   const lengths = (await received).map(([text]) => text.length);
   assert.deepEqual(new Set(lengths), new Set([20_000]));
 });

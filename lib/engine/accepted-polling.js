@@ -16,15 +16,14 @@ class AcceptedPolling extends Polling {
     debug("polled through the native listener");
   }
 
-  /** True while a GET waits. Who asks wants to know it from now on, too. */
+  /** True while a GET waits, as the core knows. */
   get writable() {
     if (this._shown || this.conn === null || this.conn.handle === -1) {
       return super.writable;
     }
-    const isPolled = this.readyState === "open" && core.isPolled(this.conn.handle);
-    const isFree = !this.conn.isWriting(true);
-    this._show();
-    return isPolled && isFree;
+    return (
+      this.readyState === "open" && core.isPolled(this.conn.handle) && !this.conn.isWriting(true)
+    );
   }
 
   onRequest(req) {
