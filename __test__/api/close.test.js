@@ -14,7 +14,7 @@ const { connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { deferred, next } = require("../support/events");
 const { startFixture } = require("../support/fixture");
-const { request } = require("../support/request");
+const { openPolling, request } = require("../support/request");
 
 eachTransport("io.close() ends the clients and stops listening", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -175,6 +175,30 @@ test("what is emitted right before process.exit() is delivered to many that poll
   asker.emit("emit and exit", "large broadcast");
   const lengths = (await received).map(([text]) => text.length);
   assert.deepEqual(new Set(lengths), new Set([20_000]));
+});
+
+test("what is emitted right before process.exit() is the answer to polls that wait", async (t) => {
+  const fixture = startFixture(t, "emit-and-exit");
+  const { port } = await fixture.report();
+  const url = `http://127.0.0.1:${port}`;
+  const asker = connectTo(url, { reconnection: false, transports: ["websocket"] });
+  atEnd(t, () => asker.close());
+  await next(asker, "connect");
+  const sessions = Array.from({ length: 20 }, async () => {
+    const { open } = await openPolling(url);
+    const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    assert.equal((await request(session, { method: "POST", body: "40" })).text, "ok");
+    assert.match((await request(session)).text, /^40/);
+    return session;
+  });
+  const answers = (await Promise.all(sessions)).map((session) => request(session));
+  // Connections that came later were answered, so these requests have been read.
+  await openPolling(url);
+  await openPolling(url);
+  asker.emit("emit and exit", "large broadcast");
+  for (const { text } of await Promise.all(answers)) {
+    assert.match(text, /^42\["bye","x{20000}"]$/);
+  }
 });
 
 for (const name of ["websocket", "upgraded"]) {

@@ -16,14 +16,15 @@ class AcceptedPolling extends Polling {
     debug("polled through the native listener");
   }
 
-  /** True while a GET waits, as the core knows. */
+  /** True while a GET waits. Who asks wants to know it from now on, too. */
   get writable() {
     if (this._shown || this.conn === null || this.conn.handle === -1) {
       return super.writable;
     }
-    return (
-      this.readyState === "open" && core.isPolled(this.conn.handle) && !this.conn.isWriting(true)
-    );
+    const isPolled = this.readyState === "open" && core.isPolled(this.conn.handle);
+    const isFree = !this.conn.isWriting(true);
+    this._show();
+    return isPolled && isFree;
   }
 
   onRequest(req) {
