@@ -160,8 +160,8 @@ function stay(ms) {
 }
 
 test("what a client has sent in two pieces while JavaScript was busy is taken in together", async (t) => {
-  const app = await serve(t, { transport: "websocket" });
-  const { client, socket } = await app.connect();
+  const app = await serve(t);
+  const { client, socket } = await app.connect("/", { transports: ["websocket"] });
   const seen = [];
   socket.on("event", (n) => seen.push(n));
   const gone = next(socket, "disconnect");
