@@ -1,7 +1,7 @@
 //! Answers that were given and are not yet with the kernel. Connections of the listener write theirs
 //! after the round that has made them; a process that is about to exit waits for them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -22,7 +22,7 @@ impl Owed {
     /// Waits until nothing is owed, or it is too late.
     pub fn wait_for_all(deadline: Instant) {
         let limit = deadline.saturating_duration_since(Instant::now());
-        PAID.wait_while_for(&mut COUNT.lock(), |count| *count > 0, limit.max(Duration::ZERO));
+        PAID.wait_while_for(&mut COUNT.lock(), |count| *count > 0, limit);
     }
 }
 
@@ -38,6 +38,8 @@ impl Drop for Owed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

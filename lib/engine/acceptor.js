@@ -108,8 +108,9 @@ class Acceptor {
     this._policy = "";
     /** There is something that Rust may serve. */
     this._hasRoutes = false;
-    /** That has been looked at in this turn of the event loop. */
+    /** What may change without a word was looked at in this turn of the event loop, and was this. */
     this._isFresh = false;
+    this._contents = "";
     this._refreshing = false;
     /** Handshakes that JavaScript has heard of since it last said so. */
     this._heard = undefined;
@@ -371,11 +372,21 @@ class Acceptor {
       // next turn at the latest.
       this._isFresh = true;
       setImmediate(() => (this._isFresh = false));
-      this.refresh();
+      const contents = this.routes.map(({ engine }) => contentsOf(engine.opts)).join();
+      if (contents !== this._contents) {
+        this._contents = contents;
+        this.refresh();
+      }
     }
     // Where somebody has set a limit, Node counts, and drops.
     const isLimited = (httpServer.maxConnections ?? undefined) !== undefined;
-    if (!this._hasRoutes || isLimited || isTraced(httpServer) || !(client?.fd >= 0)) {
+    if (
+      !this._hasRoutes ||
+      isLimited ||
+      httpServer.blockList ||
+      isTraced(httpServer) ||
+      !(client?.fd >= 0)
+    ) {
       return false;
     }
     const isTaken = core.offerConnection(this.id, client.fd);
@@ -631,6 +642,11 @@ function hookClosing(httpServer, acceptor) {
       return Reflect.apply(method, this, arguments);
     };
   }
+}
+
+/** Of options that are objects or lists, what is in them: nobody hears when that changes. */
+function contentsOf({ cors, transports }) {
+  return cors ? `${transports} ${JSON.stringify(cors)}` : `${transports}`;
 }
 
 /** Calls `changed` whenever an option is assigned. */

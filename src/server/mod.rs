@@ -1,6 +1,7 @@
-//! The native listener: accepts connections, looks at what they ask for, serves what is Engine.IO's
-//! without a step in JavaScript, and gives every other connection to the owner of the HTTP server,
-//! with nothing lost. Whatever is unusual counts as not Engine.IO's.
+//! The native listener: accepts connections, or is offered those that Node has accepted, looks at what
+//! they ask for, serves what is Engine.IO's without a step in JavaScript, and gives every other
+//! connection to the owner of the HTTP server, with nothing lost. Whatever is unusual counts as not
+//! Engine.IO's.
 
 mod acceptor;
 mod address;
