@@ -183,14 +183,13 @@ impl Context {
         }
     }
 
-    /// The end of the window of that length in which `at` lies. Windows are the same for all.
-    pub fn round_up(&self, at: Instant, window: Duration) -> Instant {
+    /// The end of a window of that length that is nearest to `at`. Windows are the same for all.
+    pub fn nearest(&self, at: Instant, window: Duration) -> Instant {
         let window = window.as_millis();
         let since = at.saturating_duration_since(self.start).as_millis();
-        match u64::try_from(window.saturating_sub(since.checked_rem(window).unwrap_or(0))) {
-            Ok(rest) if window > 1 => at + Duration::from_millis(rest),
-            _ => at,
-        }
+        let over = since.checked_rem(window).unwrap_or(0);
+        let ms = |count| Duration::from_millis(u64::try_from(count).unwrap_or(0));
+        if over * 2 < window { at.checked_sub(ms(over)).unwrap_or(at) } else { at + ms(window - over) }
     }
 
     /// Starts a timer. Timers are not cancelled: who gets one checks whether it still means it.

@@ -151,14 +151,14 @@ impl Heartbeat {
     /// Makes sure that a timer fires for the deadline.
     ///
     /// Pings that are due at about the same time are sent in one go: each wake-up of the thread
-    /// costs more than the ping itself. A ping may be late by a fiftieth of its interval, 50 ms at
-    /// most; the end of the wait for a pong is exact.
+    /// costs more than the ping itself. A ping may be early or late by a fiftieth of its interval, and by
+    /// a twentieth of the time after which a client without one gives up, 100 ms at most; the end of
+    /// the wait for a pong is exact.
     pub fn schedule(&mut self, ctx: &mut Context, key: u32, config: &EngineConfig) {
-        let at = if self.awaiting_pong || self.revision == Revision::V3 {
-            self.deadline
-        } else {
-            ctx.round_up(self.deadline, (config.ping_interval() / 50).min(MAX_LATENESS))
-        };
+        if !self.awaiting_pong && self.revision == Revision::V4 {
+            self.deadline = ctx.nearest(self.deadline, window(config));
+        }
+        let at = self.deadline;
         if self.scheduled.is_none_or(|scheduled| at < scheduled) {
             self.scheduled = Some(at);
             ctx.timer(at, key, TimerKind::Heartbeat);
@@ -166,13 +166,18 @@ impl Heartbeat {
     }
 }
 
-const MAX_LATENESS: std::time::Duration = std::time::Duration::from_millis(50);
+/// Pings due within so much time are sent together.
+fn window(config: &EngineConfig) -> Duration {
+    (config.ping_interval() / 25).min(config.ping_timeout() / 10).min(MAX_WINDOW)
+}
+
+const MAX_WINDOW: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::ConfigKey;
-    use std::time::Duration;
+    use std::sync::Arc;
 
     fn config() -> EngineConfig {
         let config = EngineConfig::new();
@@ -216,6 +221,33 @@ mod tests {
         heartbeat.restart(start + ms(110), &config);
         assert_eq!(heartbeat.on_timer(start + ms(200), &config), Beat::Wait);
         assert_eq!(heartbeat.on_timer(start + ms(210), &config), Beat::SendPing);
+    }
+
+    #[test]
+    fn pings_that_are_due_at_about_the_same_time_are_sent_together() {
+        let (start, config) = (Instant::now(), EngineConfig::new());
+        config.set(ConfigKey::PingInterval, 5000);
+        config.set(ConfigKey::PingTimeout, 20_000);
+        let mut ctx = Context::new(start, Arc::default());
+        let opened = [910, 1000, 1090, 1110].map(|at| start + ms(at));
+        let mut due = Vec::new();
+        for (at, key) in opened.into_iter().zip(0..) {
+            let mut heartbeat = Heartbeat::new(Revision::V4, at, &config);
+            heartbeat.schedule(&mut ctx, key, &config);
+            heartbeat.schedule(&mut ctx, key, &config);
+            due.push(heartbeat.deadline - start);
+            assert!(heartbeat.is_scheduled_for(heartbeat.deadline));
+            assert_eq!(heartbeat.on_timer(heartbeat.deadline, &config), Beat::SendPing);
+        }
+        assert_eq!(due, [6000, 6000, 6000, 6200].map(ms));
+        ctx.now = start + ms(6000);
+        let keys: Vec<_> = std::iter::from_fn(|| ctx.pop_due()).map(|(_, key, _)| key).collect();
+        assert_eq!(keys, [0, 1, 2]);
+
+        config.set(ConfigKey::PingTimeout, 100);
+        let mut heartbeat = Heartbeat::new(Revision::V4, start + ms(1006), &config);
+        heartbeat.schedule(&mut ctx, 4, &config);
+        assert_eq!(heartbeat.deadline - start, ms(6010), "a client that gives up soon");
     }
 
     #[test]
