@@ -6,6 +6,7 @@
 const { spawn } = require("child_process");
 const path = require("path");
 const readline = require("readline");
+const { setTimeout: sleep } = require("timers/promises");
 const { descriptorLimit } = require("./machine");
 const { loadOf } = require("./scenarios");
 const { LOAD, launch, servers } = require("./servers");
@@ -35,10 +36,15 @@ async function measure(server, scenario, { quick, pin }) {
       app.tell("watch");
     }
     await generator.next();
-    const ask = scenario.collectGarbage ? "gc" : "usage";
-    const before = await app.ask(ask);
+    const look = async () => {
+      if (scenario.settleMs && servers[server].javascript) {
+        await sleep(scenario.settleMs);
+      }
+      return app.ask(scenario.collectGarbage ? "gc" : "usage");
+    };
+    const before = await look();
     const done = await generator.ask("go");
-    const after = await app.ask(ask);
+    const after = await look();
     return { versions, ...figures(load, before, after, done) };
   } finally {
     await Promise.all([generator && generator.end(), app.end()]);

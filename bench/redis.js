@@ -1,7 +1,7 @@
 "use strict";
 
 // What it costs a server when a broadcast of another server arrives over Redis:
-// `node bench/redis.js [--clients 2000] [--messages 60] [--rounds 3]`. The receiving server runs
+// `node bench/redis.js [--clients 2000] [--messages 60] [--rounds 3] [--apart]`. The receiving server runs
 // stock socket.io and ferrio with the official adapters (plain, sharded, streams), and ferrio with its
 // own, taking turns; beside them one server alone, which emits itself. The publisher is this process:
 // a server without clients, with the same official adapter. Every client has to hear every message, in
@@ -13,6 +13,7 @@ const net = require("net");
 const { fork, spawn } = require("child_process");
 const { once } = require("events");
 const { ensureRedis } = require("../scripts/ensure-redis");
+const { forServer, standApart } = require("./apart");
 const { ask, describe, fromEcosystem, measureDeliveries } = require("./receiving");
 const { medians, optionsFrom, ownUsage, rotated } = require("./receiving");
 
@@ -29,7 +30,11 @@ const [role, ...args] = process.argv.slice(2);
 });
 
 async function measureAll() {
-  const options = optionsFrom(process.argv.slice(2), "bench/redis.js");
+  const given = standApart(process.argv.slice(2), () => {
+    ensureRedis();
+    fromEcosystem("@socket.io/redis-streams-adapter");
+  });
+  const options = optionsFrom(given, "bench/redis.js");
   const port = await freePort();
   const redis = spawn(ensureRedis(), [
     ...["--port", String(port), "--save", "", "--bind", "127.0.0.1"],
@@ -53,7 +58,7 @@ async function measureAll() {
 }
 
 async function measure(kind, url, options) {
-  const server = fork(__filename, ["receiver", kind, url]);
+  const server = fork(__filename, ["receiver", kind, url], forServer());
   try {
     const [port] = await once(server, "message");
     return await measureDeliveries({

@@ -354,7 +354,8 @@ export interface EngineOptions {
 
   /**
    * The time between two pings, in milliseconds. Raise it to save traffic, lower it where proxies
-   * cut idle connections.
+   * cut idle connections. Pings that are due at about the same time are sent together: one may be
+   * early or late by a fiftieth of this, or a twentieth of `pingTimeout`, 100 ms at most.
    *
    * @default 25000
    */

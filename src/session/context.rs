@@ -189,7 +189,11 @@ impl Context {
         let since = at.saturating_duration_since(self.start).as_millis();
         let over = since.checked_rem(window).unwrap_or(0);
         let ms = |count| Duration::from_millis(u64::try_from(count).unwrap_or(0));
-        if over * 2 < window { at.checked_sub(ms(over)).unwrap_or(at) } else { at + ms(window - over) }
+        if over * 2 < window {
+            at.checked_sub(ms(over)).unwrap_or(at)
+        } else {
+            at + ms(window - over)
+        }
     }
 
     /// Starts a timer. Timers are not cancelled: who gets one checks whether it still means it.

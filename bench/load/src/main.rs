@@ -119,6 +119,10 @@ fn drive<J: Job>(options: &Options, mut job: J) {
     let ended = run(&mut net, &mut job, options.measure_ms, limit, true);
     let cpu = usage::cpu_micros() - cpu;
     report(&mut job, ended - began, cpu, net.short_writes);
+    // The clients stay until the runner has looked at the server.
+    while net.read_stdin().is_some() {
+        turn(&mut net, &mut job);
+    }
 }
 
 /// Runs for a time or until the job is done, then until nothing is under way. Returns
