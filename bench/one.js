@@ -38,6 +38,8 @@ async function measure(server, scenario, { quick, pin }) {
     await generator.next();
     const look = async () => {
       if (scenario.settleMs && servers[server].javascript) {
+        // V8 looks for memory to give back some time after it has collected.
+        await app.ask("gc");
         await sleep(scenario.settleMs);
       }
       return app.ask(scenario.collectGarbage ? "gc" : "usage");

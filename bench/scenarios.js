@@ -17,7 +17,7 @@ const SLOW_UPGRADE_MS = 60_000;
 
 /**
  * V8 collects what connecting has left, and gives the memory back that it has used for that, some
- * twelve seconds later, if nothing else happens.
+ * ten seconds after the last collection, if nothing else happens.
  */
 const SETTLE_MS = 20_000;
 
