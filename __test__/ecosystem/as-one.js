@@ -188,16 +188,21 @@ async function arrives({ io }, client) {
   });
 }
 
-/** What each end hears of what `emit` sends, sorted: local parts may come first. */
+/**
+ * What each end hears of what `emit` sends, sorted: local parts may come first, and what carries bytes last,
+ * which the Postgres adapter stores before it tells of it.
+ */
 async function gathered(io, ends, emit) {
   const got = ends.map(() => []);
   ends.forEach(({ client }, i) => client.onAny((...args) => got[i].push(withoutOffset(args))));
-  const done = ends.map(({ client }) => next(client, "end"));
+  const done = ends.flatMap(({ client }) => [next(client, "end"), next(client, "end of bytes")]);
   emit();
   io.emit("end");
+  io.emit("end of bytes", Buffer.from([0]));
   await Promise.all(done);
   ends.forEach(({ client }) => client.offAny());
-  return got.map((list) => sorted(list.filter(([name]) => name !== "end" && name !== "heard")));
+  const ours = new Set(["end", "end of bytes", "heard"]);
+  return got.map((list) => sorted(list.filter(([name]) => !ours.has(name))));
 }
 
 /** Servers that recover connections number what they send. */
