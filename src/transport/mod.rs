@@ -1,6 +1,7 @@
 //! What carries packets: streams, the WebSocket on top of one, the polling state, and the encoded
 //! packets that they share. Nothing here knows sessions' callers, rooms or namespaces.
 
+mod buffers;
 mod codec;
 mod packet;
 mod polling;

@@ -8,6 +8,8 @@ use smallvec::SmallVec;
 use crate::proto::engine::{self, OutData, OutPacket, PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
 
+use super::buffers;
+
 /// One Engine.IO packet as the WebSocket frame that carries it; the payload of the same bytes is
 /// what polling needs. Cloning shares the memory.
 #[derive(Debug, Clone)]
@@ -23,14 +25,14 @@ impl Packet {
     /// A text packet: the type digit and the concatenation of `parts`.
     pub fn text(kind: PacketType, parts: &[&[u8]]) -> Self {
         let len = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
-        let mut buf = Vec::with_capacity(len + header_len(len));
+        let mut buf = buffers::take(len + header_len(len));
         frame::encode_header(&mut buf, OpCode::Text, len, false);
         let head = buf.len() as u8;
         buf.push(kind.digit());
         for part in parts {
             buf.extend_from_slice(part);
         }
-        Self { frame: buf.into(), head, binary: false, compress: true }
+        Self { frame: buffers::into_frame(buf), head, binary: false, compress: true }
     }
 
     /// A binary message.
@@ -126,12 +128,12 @@ impl Packet {
 
     fn binary_frame(prefix: &[u8], data: &[u8]) -> Self {
         let len = prefix.len() + data.len();
-        let mut buf = Vec::with_capacity(len + header_len(len));
+        let mut buf = buffers::take(len + header_len(len));
         frame::encode_header(&mut buf, OpCode::Binary, len, false);
         let head = buf.len() as u8;
         buf.extend_from_slice(prefix);
         buf.extend_from_slice(data);
-        Self { frame: buf.into(), head, binary: true, compress: true }
+        Self { frame: buffers::into_frame(buf), head, binary: true, compress: true }
     }
 }
 
@@ -168,9 +170,9 @@ impl<'a> Parcel<'a> {
     pub fn frames(&self) -> Option<&Bytes> {
         let join = || {
             let len = self.packets.iter().map(Packet::len).sum();
-            let mut frames = Vec::with_capacity(len);
+            let mut frames = buffers::take(len);
             self.packets.iter().for_each(|packet| frames.extend_from_slice(&packet.frame));
-            frames.into()
+            buffers::into_frame(frames)
         };
         (self.emits > 1).then(|| self.frames.get_or_init(join))
     }
