@@ -1,17 +1,20 @@
 //! The inbound path of a WebSocket: however the bytes are cut into reads, the same messages come
-//! out and the same violation is found, and no message is longer than the limit.
+//! out and the same violation is found, also if payload is read straight to its place, and no message
+//! is longer than the limit.
 
 #![no_main]
 
 use std::ops::ControlFlow;
 
 use arbitrary::Arbitrary;
-use ferrio::proto::frame::{Decoder, Message};
+use ferrio::proto::frame::{Decoder, HEAD_READ, Message, NextRead};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     limit: u16,
+    /// Bytes of zeros that follow, to go into what a header has announced.
+    zeros: u16,
     compressed: bool,
     /// Lengths of the reads, over and over.
     cuts: Vec<u8>,
@@ -56,9 +59,45 @@ fn decode<'a>(
     (all, None)
 }
 
+/// As `decode`, but reads as the decoder wants it.
+fn decode_to_its_place(input: &Input<'_>, mut stream: &[u8]) -> (Vec<Seen>, Option<u16>) {
+    let mut decoder = Decoder::new(Some(input.limit.into()), input.compressed);
+    let mut all = Vec::new();
+    let mut cuts = input.cuts.iter().cycle();
+    while !stream.is_empty() {
+        // Up to 40 KiB, as what is read to its place is large.
+        let found = cuts.next().map_or(1, |cut| usize::from(*cut) * 160 + 1).min(stream.len());
+        let mut read = |room: usize| {
+            let (piece, tail) = stream.split_at(found.min(room));
+            stream = tail;
+            piece.to_vec()
+        };
+        let mut bytes = match decoder.next_read() {
+            NextRead::All => read(usize::MAX),
+            NextRead::Head => read(HEAD_READ),
+            NextRead::Payload => {
+                let place = |message: &mut Vec<u8>| {
+                    message.extend(read(message.capacity() - message.len()));
+                };
+                decoder.read_payload(place).expect("the decoder has asked for it").1
+            }
+        };
+        let fed = decoder.feed(&mut bytes, |message| {
+            all.push(seen(message));
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = fed {
+            return (all, Some(error.close_code()));
+        }
+    }
+    (all, None)
+}
+
 fuzz_target!(|input: Input<'_>| {
-    let whole = decode(&input, std::iter::once(input.bytes));
-    let mut rest = input.bytes;
+    let bytes = [input.bytes, &vec![0; input.zeros.into()]].concat();
+    let whole = decode(&input, std::iter::once(&bytes[..]));
+    assert_eq!(whole, decode_to_its_place(&input, &bytes));
+    let mut rest = &bytes[..];
     let mut cuts = input.cuts.iter().cycle();
     let cut = decode(
         &input,

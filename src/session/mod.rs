@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::config::{self, EngineConfig};
 use crate::event::{Body, CloseReason, STALL};
 use crate::proto::engine::{PacketType, Revision};
-use crate::proto::frame::{self, FrameError, Message, OpCode};
+use crate::proto::frame::{self, FrameError, Message, NextRead, OpCode};
 use crate::transport::{Flush, Group, Packet, Parcel, Polling, Stream, WebSocket, WriteQueue};
 
 pub use context::{Context, PortId, Task, TimerKind};
@@ -268,6 +268,21 @@ impl Session {
     pub fn notify_drain(&mut self, ctx: &mut Context) {
         self.notify_drain = true;
         self.mark_dirty(ctx);
+    }
+
+    /// How the next bytes of a stream are best read.
+    pub fn next_read(&self, link: u32) -> NextRead {
+        self.link(link).map_or(NextRead::All, |ws| ws.decoder.next_read())
+    }
+
+    /// Has `read` append to the message that is coming in on a stream, as `Decoder::read_payload`
+    /// says. What is returned as read beyond it belongs to `on_bytes`.
+    pub fn read_payload<T>(
+        &mut self,
+        link: u32,
+        read: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Option<(T, Vec<u8>)> {
+        self.link_mut(link)?.decoder.read_payload(read)
     }
 
     /// Bytes arrived on a stream of this session. False when the stream is not read any more.
@@ -645,6 +660,13 @@ impl Session {
         if !self.dirty {
             self.dirty = true;
             ctx.dirty.push(self.key);
+        }
+    }
+
+    fn link(&self, link: u32) -> Option<&WebSocket> {
+        match &self.transport {
+            Transport::WebSocket(ws) if ws.link == link => Some(ws),
+            _ => self.probe.as_ref().map(|probe| &probe.ws).filter(|ws| ws.link == link),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::config;
 use crate::event::{Body, CloseReason, EventBatch, Port, Response};
 use crate::metrics::Metrics;
 use crate::owed::Owed;
+use crate::proto::frame::{HEAD_READ, NextRead};
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
 use crate::transport::Flush;
@@ -574,6 +575,34 @@ impl Shard {
         }
     }
 
+    /// Reads once, to where the session wants the bytes: the end of the message that is coming in, or
+    /// else the buffer. In the first case also returns what was read beyond that message.
+    #[cfg(unix)]
+    fn receive(
+        &mut self,
+        key: u32,
+        link: u32,
+        source: &Source,
+        buffer: &mut [u8],
+    ) -> (Read, Option<Vec<u8>>) {
+        let next = self.with(key, |session, _| session.next_read(link));
+        let next = next.filter(|_| source.tls.is_none()).unwrap_or(NextRead::All);
+        let read = |message: &mut Vec<u8>| {
+            let room = message.capacity() - message.len();
+            read_once(&source.fd, rustix::buffer::spare_capacity(message), room)
+        };
+        if next == NextRead::Payload
+            && let Some(Some((read, beyond))) =
+                self.with(key, |session, _| session.read_payload(link, read))
+        {
+            return (read, Some(beyond));
+        }
+        let most = if next == NextRead::Head { HEAD_READ } else { buffer.len() };
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let room = buffer.len();
+        (read_once(&source.fd, buffer, room), None)
+    }
+
     /// Lets a session take in what was read of its stream over TLS.
     #[cfg(unix)]
     fn take_in(
@@ -820,14 +849,17 @@ impl Shared {
         }
         let waiting = |state: &Shard| port.map_or(0, |id| state.ctx.waiting_events(id));
         let mut buffer = std::mem::take(&mut state.read_buffer);
-        let (step, used) = read_once(&source.fd, &mut buffer);
+        let (Read { step, emptied }, mut beyond) = state.receive(key, link, source, &mut buffer);
         state.ctx.now = Instant::now();
         let flow = match step {
             ReadStep::Bytes(count) => {
                 let before = waiting(&state);
                 state.ctx.metrics.reads.add(1);
                 state.ctx.metrics.bytes_in.add(count as u64);
-                let bytes = buffer.get_mut(..count).unwrap_or_default();
+                let bytes = match &mut beyond {
+                    Some(beyond) => beyond.as_mut_slice(),
+                    None => buffer.get_mut(..count).unwrap_or_default(),
+                };
                 let keep = match &source.tls {
                     None => state.with(key, |session, ctx| session.on_bytes(ctx, link, bytes)),
                     Some(tls) => state.take_in(key, link, tls, bytes),
@@ -842,7 +874,6 @@ impl Shared {
                 ControlFlow::Break(())
             }
         };
-        let emptied = used < buffer.len();
         state.read_buffer = buffer;
         let wait = backlog.check(&mut state, key);
         state.ctx.flush_large_events();
@@ -921,18 +952,31 @@ enum ReadStep {
     End,
 }
 
-/// One `read`. Also says how much of the buffer was used, whatever the outcome.
+/// What has come of a read.
 #[cfg(unix)]
-fn read_once(fd: &Fd, buffer: &mut [u8]) -> (ReadStep, usize) {
+struct Read {
+    step: ReadStep,
+    /// The socket holds no more for now.
+    emptied: bool,
+}
+
+/// One `read` into a buffer that has so much room.
+#[cfg(unix)]
+fn read_once(
+    fd: &Fd,
+    buffer: impl rustix::buffer::Buffer<u8, Output = usize>,
+    room: usize,
+) -> Read {
     use rustix::io::Errno;
     use std::os::fd::AsFd;
-    match rustix::io::read(fd.as_fd(), &mut *buffer) {
-        Ok(0) => (ReadStep::End, 0),
-        Ok(count) => (ReadStep::Bytes(count), count),
-        Err(Errno::AGAIN) => (ReadStep::NotReady, 0),
-        Err(Errno::INTR) => (ReadStep::NotReady, buffer.len()),
-        Err(_) => (ReadStep::End, 0),
-    }
+    let (step, emptied) = match rustix::io::read(fd.as_fd(), buffer) {
+        Ok(0) => (ReadStep::End, true),
+        Ok(count) => (ReadStep::Bytes(count), count < room),
+        Err(Errno::AGAIN) => (ReadStep::NotReady, true),
+        Err(Errno::INTR) => (ReadStep::NotReady, false),
+        Err(_) => (ReadStep::End, true),
+    };
+    Read { step, emptied }
 }
 
 /// Writes the rest of a WebSocket that its session has left, then waits for the peer to close if
@@ -962,8 +1006,8 @@ async fn linger(mut ws: WebSocket, wait: bool) {
     }
     let mut buffer = vec![0; LINGER_BUFFER];
     while let Ok(mut ready) = fd.readable().await {
-        let (step, used) = read_once(&fd, &mut buffer);
-        if used < buffer.len() {
+        let Read { step, emptied } = read_once(&fd, buffer.as_mut_slice(), LINGER_BUFFER);
+        if emptied {
             ready.clear_ready();
         }
         if matches!(step, ReadStep::End) {

@@ -1,5 +1,6 @@
 //! From the bytes of a connection to messages. Complete frames are handed out in place; only what
-//! is split over reads or fragments is copied.
+//! is split over reads or fragments is copied, and the rest of a large frame need not be: it may be
+//! read straight to where its message is put together.
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -97,6 +98,20 @@ pub struct Decoder {
     /// `None` between messages, which is where most connections are most of the time: an idle one
     /// holds no buffer.
     partial: Option<Box<Partial>>,
+    /// For so many inputs a large frame may be expected, as there was one not long ago.
+    bulk: u8,
+}
+
+/// How the next bytes of a stream are best read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextRead {
+    /// As many as there are.
+    All,
+    /// Not more than `HEAD_READ`: they are likely to begin a large frame, whose payload then need not
+    /// be copied.
+    Head,
+    /// By `read_payload`.
+    Payload,
 }
 
 impl Decoder {
@@ -104,7 +119,39 @@ impl Decoder {
     /// `allow_compressed` says that permessage-deflate was negotiated.
     pub fn new(max_payload: Option<u64>, allow_compressed: bool) -> Self {
         let max_payload = max_payload.filter(|max| *max > 0).unwrap_or(u64::MAX);
-        Self { max_payload, allow_compressed, finished: false, partial: None }
+        Self { max_payload, allow_compressed, finished: false, partial: None, bulk: 0 }
+    }
+
+    /// What to do for the next input.
+    pub fn next_read(&self) -> NextRead {
+        match self.partial.as_deref().and_then(|partial| partial.frame) {
+            Some(frame) if frame.is_large() => NextRead::Payload,
+            None if self.bulk > 0 => NextRead::Head,
+            _ => NextRead::All,
+        }
+    }
+
+    /// Has `read` append the next bytes of the stream to the message under way. It may fill the room
+    /// that the vector has, and need not. Returns what it says, and what was read beyond the frame;
+    /// that, even if it is nothing, is the next input. `None`, and nothing is read, unless
+    /// `next_read` asks for it.
+    pub fn read_payload<T>(
+        &mut self,
+        read: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Option<(T, Vec<u8>)> {
+        let Partial { frame, message, .. } = self.partial.as_deref_mut()?;
+        let frame = frame.as_mut().filter(|frame| frame.is_large())?;
+        let message = message.as_mut()?;
+        message.reserve(frame.remaining, 1);
+        let before = message.data.len();
+        let outcome = read(&mut message.data);
+        let end = usize::try_from(frame.remaining).map_or(usize::MAX, |rest| before + rest);
+        let beyond =
+            if message.data.len() > end { message.data.split_off(end) } else { Vec::new() };
+        let payload = message.data.get_mut(before..).unwrap_or_default();
+        frame.mask = unmask(payload, frame.mask);
+        frame.remaining -= payload.len() as u64;
+        Some((outcome, beyond))
     }
 
     /// Consumes all of `input`, unmasking in place, and calls `on` for every message that became
@@ -117,6 +164,7 @@ impl Decoder {
         if self.finished {
             return Ok(());
         }
+        self.bulk = self.bulk.saturating_sub(1);
         let outcome = self.run(input, &mut on);
         match outcome {
             Ok(ControlFlow::Continue(())) => {
@@ -153,6 +201,9 @@ impl Decoder {
             let Some(header) = self.take_header(&mut rest)? else {
                 return Ok(ControlFlow::Continue(()));
             };
+            if header.len >= BULK {
+                self.bulk = BULK_INPUTS;
+            }
             let len = usize::try_from(header.len).unwrap_or(usize::MAX);
             let whole = header.opcode.is_control() || (header.fin && !self.context().continuing);
             if whole && len <= rest.len() {
@@ -232,6 +283,13 @@ struct Frame {
     /// Rotated to where the payload goes on.
     mask: [u8; 4],
     remaining: u64,
+}
+
+impl Frame {
+    /// True when so much is still to come that reading it to its place is worth a read of its own.
+    fn is_large(&self) -> bool {
+        !self.opcode.is_control() && self.remaining >= DIRECT_FROM
+    }
 }
 
 /// A data message that is being put together.
@@ -329,16 +387,21 @@ impl Partial {
 impl Assembly {
     /// Appends payload of a frame of which `remaining` bytes, `chunk` included, are still to come.
     fn push(&mut self, chunk: &[u8], remaining: u64) {
+        self.reserve(remaining, chunk.len());
+        self.data.extend_from_slice(chunk);
+    }
+
+    /// Makes room for `least` bytes at least, if there is none.
+    fn reserve(&mut self, remaining: u64, least: usize) {
         let len = self.data.len();
-        if self.data.capacity() - len < chunk.len() {
+        if self.data.capacity() - len < least {
             // Room for what the frame declares, but never more than is already there or a fixed
             // amount: a peer has to send what it wants to be stored, and the copies of growing
             // stay linear in the size of the message.
             let declared = usize::try_from(remaining).unwrap_or(usize::MAX);
-            let ahead = len.max(RESERVE_AHEAD).max(chunk.len());
-            self.data.reserve_exact(declared.min(ahead).max(chunk.len()));
+            let ahead = len.max(RESERVE_AHEAD).max(least);
+            self.data.reserve_exact(declared.min(ahead).max(least) + BEYOND);
         }
-        self.data.extend_from_slice(chunk);
     }
 
     fn into_message(self) -> Result<Message<'static>, FrameError> {
@@ -419,3 +482,13 @@ fn utf8(bytes: &[u8]) -> Result<&str, FrameError> {
 
 /// The most that is reserved on the word of a header alone.
 const RESERVE_AHEAD: usize = 64 * 1024;
+/// Room beyond what a frame declares: a read that has some left shows that the stream is empty.
+const BEYOND: usize = 64;
+/// Bytes of a read that is to find the header of a large frame, and little of its payload.
+pub const HEAD_READ: usize = 1024;
+/// From so many bytes on, payload is read to its place.
+const DIRECT_FROM: u64 = 4096;
+/// A frame of so many bytes announces more of its kind,
+const BULK: u64 = 16 * 1024;
+/// within so many inputs.
+const BULK_INPUTS: u8 = 8;

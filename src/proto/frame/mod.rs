@@ -9,7 +9,7 @@ mod mask;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{Decoder, MAX_FRAGMENTS, Message, Payload};
+pub use decoder::{Decoder, HEAD_READ, MAX_FRAGMENTS, Message, NextRead, Payload};
 pub use error::FrameError;
 pub use header::{OpCode, encode_compressed, encode_frame, encode_header};
 

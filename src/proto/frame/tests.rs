@@ -273,13 +273,81 @@ fn memory_follows_what_arrived_and_not_what_was_declared() {
     let mut decoder = Decoder::new(None, false);
     let mut input = [&[0x82, 0xff][..], &(1u64 << 52).to_be_bytes(), &[0; 4 + 10]].concat();
     decoder.feed(&mut input, |_| ControlFlow::Continue(())).expect("a sound header");
-    assert!(decoder.reserved() <= 64 * 1024);
+    assert!(decoder.reserved() <= 65 * 1024);
     let mut received = 10;
-    for _ in 0..100 {
-        decoder.feed(&mut [0; 10_000], |_| ControlFlow::Continue(())).expect("payload");
-        received += 10_000;
-        assert!(decoder.reserved() <= 2 * received + 64 * 1024);
+    for round in 0..100 {
+        if round % 2 == 0 {
+            decoder.feed(&mut [0; 10_000], |_| ControlFlow::Continue(())).expect("payload");
+            received += 10_000;
+        } else {
+            received += decoder.read_payload(fill).expect("a large frame is under way").0;
+        }
+        assert!(decoder.reserved() <= 2 * received + 65 * 1024);
     }
+}
+
+/// Reads as many bytes as there is room for, but not more than other reads bring.
+fn fill(message: &mut Vec<u8>) -> usize {
+    let count = 10_000.min(message.capacity() - message.len());
+    message.resize(message.len() + count, 0);
+    count
+}
+
+#[test]
+fn the_payload_of_a_large_frame_may_be_read_to_its_place() {
+    let mut decoder = Decoder::new(None, false);
+    let payload: Vec<u8> = (0..50_000u32).map(|n| n as u8).collect();
+    let stream = [frame(0x82, &payload), frame(0x81, b"after")].concat();
+    let mut rest = &stream[..];
+    let mut take = |most: usize| {
+        let (piece, tail) = rest.split_at(most.min(rest.len()));
+        rest = tail;
+        piece.to_vec()
+    };
+    assert_eq!(decoder.next_read(), NextRead::All);
+    assert_eq!(feed_all(&mut decoder, [&take(1000)[..]].into_iter()), (vec![], Ok(())));
+    assert_eq!(decoder.next_read(), NextRead::Payload);
+    let (count, mut beyond) = decoder
+        .read_payload(|message| {
+            let piece = take(message.capacity() - message.len());
+            message.extend_from_slice(&piece);
+            piece.len()
+        })
+        .expect("the frame wants it");
+    assert_eq!(count, stream.len() - 1000, "there is room to see that nothing else waits");
+    assert_eq!(beyond, frame(0x81, b"after"));
+    let (seen, outcome) = feed_all(&mut decoder, [&beyond.split_off(0)[..]].into_iter());
+    assert_eq!((seen, outcome), (vec![Seen::Binary(payload), Seen::Text("after".into())], Ok(())));
+}
+
+#[test]
+fn after_a_large_frame_a_few_reads_look_for_the_next_one() {
+    let mut decoder = Decoder::new(None, false);
+    assert_eq!(decoder.next_read(), NextRead::All);
+    feed_all(&mut decoder, [&frame(0x82, &[7; 20_000])[..]].into_iter()).1.expect("sound");
+    let small = frame(0x81, b"small");
+    let mut reads = 0;
+    while decoder.next_read() == NextRead::Head {
+        feed_all(&mut decoder, [&small[..]].into_iter()).1.expect("sound");
+        reads += 1;
+    }
+    assert!((1..10).contains(&reads));
+    assert_eq!(decoder.next_read(), NextRead::All);
+    assert!(decoder.read_payload(fill).is_none(), "nothing is under way");
+}
+
+#[test]
+fn neither_a_control_frame_nor_a_small_rest_is_read_to_its_place() {
+    let mut decoder = Decoder::new(None, false);
+    let large = frame(0x82, &[7; 20_000]);
+    for (bytes, read) in [(19_000, NextRead::All), (100, NextRead::Payload)] {
+        feed_all(&mut decoder, [&large[..bytes]].into_iter()).1.expect("sound");
+        assert_eq!(decoder.next_read(), read);
+        assert_eq!(decoder.read_payload(|_| ()).is_some(), read == NextRead::Payload);
+        feed_all(&mut decoder, [&large[bytes..]].into_iter()).1.expect("sound");
+    }
+    feed_all(&mut decoder, [&frame(0x89, &[7; 100])[..50]].into_iter()).1.expect("sound");
+    assert!(decoder.read_payload(fill).is_none());
 }
 
 #[test]
@@ -368,7 +436,64 @@ fn pieces<'a>(input: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [
     })
 }
 
+/// Reads a stream as the decoder wants it read, where each read finds 1 + the next of `sizes` bytes.
+fn read_all(decoder: &mut Decoder, mut stream: &[u8], sizes: &[usize]) -> Outcome {
+    let mut seen = Vec::new();
+    let mut sizes = sizes.iter().cycle();
+    while !stream.is_empty() {
+        let found = sizes.next().map_or(stream.len(), |size| size + 1).min(stream.len());
+        let mut read = |room: usize| {
+            let (piece, tail) = stream.split_at(found.min(room));
+            stream = tail;
+            piece.to_vec()
+        };
+        let mut input = match decoder.next_read() {
+            NextRead::All => read(usize::MAX),
+            NextRead::Head => read(HEAD_READ),
+            NextRead::Payload => {
+                let to_its_place = |message: &mut Vec<u8>| {
+                    message.extend(read(message.capacity() - message.len()));
+                };
+                decoder.read_payload(to_its_place).expect("as it has said").1
+            }
+        };
+        let outcome = decoder.feed(&mut input, |message| {
+            seen.push(see(message));
+            ControlFlow::Continue(())
+        });
+        if outcome.is_err() {
+            return (seen, outcome);
+        }
+    }
+    (seen, Ok(()))
+}
+
 proptest! {
+    #[test]
+    fn messages_are_the_same_wherever_they_are_read_to(
+        messages in prop::collection::vec(
+            (1..=2u8, 0..200_000usize, prop::collection::vec(0usize..40_000, 0..3), any_message()),
+            0..4,
+        ),
+        sizes in prop::collection::vec(0usize..100_000, 0..6),
+    ) {
+        let mut stream = Vec::new();
+        let mut expected = Vec::new();
+        for (kind, len, cuts, (small, seen)) in messages {
+            let payload = b"ferrio ".repeat(len / 7);
+            stream.extend(fragmented(kind, &payload, &cuts));
+            stream.extend(small);
+            expected.push(match kind {
+                1 => Seen::Text(String::from_utf8(payload).expect("ASCII")),
+                _ => Seen::Binary(payload),
+            });
+            expected.push(seen);
+        }
+        let mut decoder = Decoder::new(None, false);
+        prop_assert_eq!(read_all(&mut decoder, &stream, &sizes), (expected, Ok(())));
+        prop_assert_eq!(decoder.reserved(), 0);
+    }
+
     #[test]
     fn messages_are_the_same_however_the_stream_is_cut(
         messages in prop::collection::vec(any_message(), 0..8),
