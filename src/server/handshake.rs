@@ -11,8 +11,8 @@ use crate::owed::Owed;
 use crate::proto::engine::Revision;
 use crate::session::Identity;
 use crate::shard::{
-    Accepted, Call, CallKind, Command, Link, Open, Pool, SessionRef, Sid, Start, Takeover, Upgrade,
-    next_link,
+    Accepted, Call, CallKind, Command, Decline, Link, Open, Pool, SessionRef, Sid, Start, Takeover,
+    Upgrade, next_link,
 };
 
 use super::acceptor::{Acceptor, Alive, Local};
@@ -119,21 +119,18 @@ fn upgrade(switching: Switching<'_>, session: SessionRef, sid: &Sid, response: S
     let upgrade =
         Upgrade { key: session.key, port: acceptor.port_id, handle: session.handle(), link };
     let takeover = Box::new(Takeover { upgrade, details });
-    let (reply, declined) = oneshot::channel();
-    let kind = CallKind::Upgrade { takeover, reply };
-    let call = Call { key: session.key, sid: *sid, kind };
-    Pool::global().send(session.shard, Command::Call(Box::new(call)));
     let bytes = [head, rest].concat();
     let acceptor = acceptor.clone();
     let alive = Alive::new(&acceptor);
-    tokio::task::spawn_local(async move {
-        if let Ok(Some(takeover)) = declined.await
-            && let Link { fd: Some(fd), tls, .. } = takeover.upgrade.link
-        {
+    let decline = Decline(Box::new(move |takeover| {
+        if let Link { fd: Some(fd), tls, .. } = takeover.upgrade.link {
             relay::pass(&acceptor, peer.as_ref(), Parts { fd, tls }, bytes);
         }
         drop(alive);
-    });
+    }));
+    let kind = CallKind::Upgrade { takeover, decline };
+    let call = Call { key: session.key, sid: *sid, kind };
+    Pool::global().send(session.shard, Command::Call(Box::new(call)));
 }
 
 /// Opens a connection over polling. Returns its sid, what the open packet says, and that this is owed,

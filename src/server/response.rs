@@ -1,5 +1,6 @@
 //! The HTTP answers of the listener, as the wrapper would have Node write them.
 
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::Body;
@@ -113,8 +114,17 @@ fn header(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 fn date(out: &mut Vec<u8>) {
+    thread_local! {
+        /// The second, and its name. Most answers are given in the same second as the one before.
+        static LAST: RefCell<(u64, String)> = RefCell::new((0, http_date(0)));
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    header(out, "Date", &http_date(now));
+    LAST.with_borrow_mut(|(second, name)| {
+        if *second != now {
+            (*second, *name) = (now, http_date(now));
+        }
+        header(out, "Date", name);
+    });
 }
 
 /// A time in the form of RFC 9110, 5.6.7.

@@ -31,8 +31,17 @@ pub enum CallKind {
     Post { request: u32, body: Vec<u8>, reply: oneshot::Sender<Response> },
     /// The request broke a rule: the session ends with a transport error.
     Fail(&'static str),
-    /// A WebSocket that wants to take over. The stream of a declined one comes back.
-    Upgrade { takeover: Box<Takeover>, reply: oneshot::Sender<Option<Box<Takeover>>> },
+    /// A WebSocket that wants to take over.
+    Upgrade { takeover: Box<Takeover>, decline: Decline },
+}
+
+/// What a WebSocket is given to that a session declines, on the shard's thread.
+pub struct Decline(pub Box<dyn FnOnce(Box<Takeover>) + Send>);
+
+impl std::fmt::Debug for Decline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decline").finish_non_exhaustive()
+    }
 }
 
 /// The WebSocket of an upgrade request.

@@ -532,22 +532,18 @@ impl Shard {
                 _ => session.takes_requests(),
             }) == Some(true);
         match kind {
-            CallKind::Upgrade { takeover, reply } if !serves => {
-                // Nobody waits any more if this fails, and the stream is closed.
-                let _ = reply.send(Some(takeover));
-            }
+            CallKind::Upgrade { takeover, decline } if !serves => decline.0(takeover),
             _ if !serves => {}
             CallKind::Fail(words) => {
                 self.with(key, |session, ctx| {
                     session.fail(ctx, CloseReason::TransportError, Some(words), None);
                 });
             }
-            CallKind::Upgrade { takeover, reply } => {
+            CallKind::Upgrade { takeover, .. } => {
                 let Takeover { upgrade, details } = *takeover;
                 let events = self.ctx.events(upgrade.port);
                 events.probing(upgrade.handle, upgrade.link.id, &details);
                 self.probe(upgrade);
-                let _ = reply.send(None);
             }
             CallKind::Poll { request, reply } => {
                 self.serve(key, request, reply, |session, ctx| session.on_poll(ctx, request));
