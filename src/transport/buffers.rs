@@ -5,17 +5,32 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 /// An empty buffer with room for so many bytes, for `into_frame`.
+#[inline]
 pub fn take(len: usize) -> Vec<u8> {
-    if !KEPT.contains(&len) {
+    if len < SMALLEST {
         // Exact, so that `Bytes` takes the allocation over as it is.
+        return Vec::with_capacity(len);
+    }
+    take_large(len)
+}
+
+/// The bytes of a buffer, whose memory comes back here with the last clone of them.
+#[inline]
+pub fn into_frame(buffer: Vec<u8>) -> Bytes {
+    if buffer.len() < SMALLEST { buffer.into() } else { large_into_frame(buffer) }
+}
+
+#[inline(never)]
+fn take_large(len: usize) -> Vec<u8> {
+    if len > LARGEST {
         return Vec::with_capacity(len);
     }
     SPARE.lock().take(len).unwrap_or_else(|| Vec::with_capacity(len.next_multiple_of(PAGE)))
 }
 
-/// The bytes of a buffer, whose memory comes back here with the last clone of them.
-pub fn into_frame(buffer: Vec<u8>) -> Bytes {
-    if KEPT.contains(&buffer.len()) { Bytes::from_owner(Lent(buffer)) } else { buffer.into() }
+#[inline(never)]
+fn large_into_frame(buffer: Vec<u8>) -> Bytes {
+    if buffer.len() > LARGEST { buffer.into() } else { Bytes::from_owner(Lent(buffer)) }
 }
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare { buffers: Vec::new(), bytes: 0 });
@@ -70,9 +85,10 @@ impl Drop for Lent {
     }
 }
 
-/// Lengths of the frames whose memory is worth keeping. The allocator is good at smaller ones, and the
-/// larger ones are rare.
-const KEPT: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024;
+/// The allocator is good at what is smaller,
+const SMALLEST: usize = 16 * 1024;
+/// and what is larger is rare.
+const LARGEST: usize = 1024 * 1024;
 /// Bytes that are kept for the whole process.
 const MOST_KEPT: usize = 4 * 1024 * 1024;
 const PAGE: usize = 4096;
