@@ -242,6 +242,47 @@ eachTransport("the engine tells of each flush and drain", async (t, transport) =
   assert.deepEqual(seen.slice(0, 2), [["flush", [["message", "hello"]]], ["drain"]]);
 });
 
+for (const transport of ["websocket", "polling"]) {
+  test(`the first flush of a connection over ${transport} is that of its open packet`, async (t) => {
+    const app = await serve(t);
+    const { engine: server } = app.io;
+    const seen = [];
+    server.on("flush", (conn, buffer) => {
+      const [{ type, options, data }] = buffer;
+      const isOpen = type === "open" && JSON.parse(data).sid === conn.id;
+      seen.push(["flush", isOpen ? "open" : data, options.compress, server.clientsCount]);
+    });
+    server.on("drain", () => seen.push(["drain", server.clientsCount]));
+    const opened = next(server, "connection").then(([conn]) => {
+      seen.push(["connection", conn.transport.writable]);
+    });
+    server.once("connection", (conn) => {
+      conn.send("first");
+      seen.push(["waiting", conn.writeBuffer.length]);
+    });
+    const polled = transport === "polling" ? await openPolling(app.url) : undefined;
+    if (polled === undefined) {
+      await openWebSocket(t, webSocketUrl(app));
+    }
+    await opened;
+    assert.deepEqual(seen.slice(0, 4), [
+      ["flush", "open", true, 0],
+      ["drain", 0],
+      ["waiting", 1],
+      ["connection", false],
+    ]);
+    if (polled !== undefined) {
+      const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${polled.open.sid}`;
+      assert.equal((await request(url)).text, "4first");
+    }
+    await until(() => seen.length === 6, "the first message to be flushed");
+    assert.deepEqual(seen.slice(4), [
+      ["flush", "first", true, 1],
+      ["drain", 1],
+    ]);
+  });
+}
+
 test("the header events are told of every answer", async (t) => {
   const app = await serve(t);
   const { engine: server } = app.io;

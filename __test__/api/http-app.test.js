@@ -5,16 +5,17 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const http = require("node:http");
+const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
 const express = require("express");
 const express4 = require("express4");
 const { WebSocket, WebSocketServer } = require("ws");
-const { test, eachTransport } = require("../support/scenario");
+const { test, eachTransport, TRANSPORTS } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
-const { next } = require("../support/events");
-const { request } = require("../support/request");
+const { next, until } = require("../support/events");
+const { openPolling, request } = require("../support/request");
 
 const BUILDS = { "Express 5": express, "Express 4": express4 };
 
@@ -198,6 +199,64 @@ test("upgrades can be routed by the application", async (t) => {
   socket.emit("hello");
   await heard;
   assert.deepEqual(routed, ["/socket.io/"]);
+});
+
+for (const place of ["the http server", "the engine"]) {
+  test(`no POST looks aborted to who looks at requests at ${place}`, async (t) => {
+    const httpServer = http.createServer();
+    const app = await serve(t, { transport: TRANSPORTS.polling, httpServer });
+    const ends = [];
+    const look = (req, res, next) => {
+      if (req.method === "POST") {
+        req.on("close", () => ends.push(res.writableEnded));
+      }
+      next?.();
+    };
+    if (place === "the engine") {
+      app.io.engine.use(look);
+    } else {
+      httpServer.prependListener("request", look);
+    }
+    const { client, socket } = await app.connect();
+    socket.on("add", (a, b, answer) => answer(a + b));
+    assert.equal(await client.emitWithAck("add", 1, 2), 3);
+    assert.equal(await client.emitWithAck("add", 3, 4), 7);
+    await until(() => ends.length === 3, "all POSTs have closed");
+    assert.deepEqual(ends, [true, true, true]);
+  });
+}
+
+test("a POST that takes longer than requestTimeout is answered, and ends its connection", async (t) => {
+  const httpServer = http.createServer({ connectionsCheckingInterval: 20 });
+  Object.assign(httpServer, { requestTimeout: 100, headersTimeout: 100 });
+  const app = await serve(t, { httpServer });
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  const ended = next(conn, "close");
+  const post = net.connect(app.port, "127.0.0.1");
+  atEnd(t, () => post.destroy());
+  const chunks = [];
+  post.on("data", (chunk) => chunks.push(chunk));
+  const closed = next(post, "close");
+  const head = `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1`;
+  post.write(`${head}\r\nHost: a\r\nContent-Length: 10\r\n\r\n4`);
+  const [reason, error] = await ended;
+  assert.equal(reason, "transport error");
+  assert.equal(error.message, "data request connection closed prematurely");
+  await closed;
+  assert.match(String(Buffer.concat(chunks)), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+});
+
+test("the http server's timeout ends a poll that waits", async (t) => {
+  const httpServer = http.createServer();
+  httpServer.setTimeout(100);
+  const app = await serve(t, { transport: TRANSPORTS.polling, httpServer });
+  const { client, socket } = await app.connect();
+  const ends = [next(client, "disconnect"), next(socket, "disconnect")];
+  for (const [reason] of await Promise.all(ends)) {
+    assert.equal(reason, "transport error");
+  }
 });
 
 test("requests can be routed by the application", async (t) => {

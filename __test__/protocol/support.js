@@ -262,9 +262,14 @@ class WebSocketClient extends RawClient {
     return this.#message(OPCODE.binary, "binary");
   }
 
+  /** The payload of the next frame, which must be a close frame. */
+  closePayload() {
+    return this.#message(OPCODE.close, "close");
+  }
+
   /** The next frame, which must be a close frame: its code, or undefined without one. */
   async closeCode() {
-    const payload = await this.#message(OPCODE.close, "close");
+    const payload = await this.closePayload();
     return payload.length === 0 ? undefined : payload.readUInt16BE();
   }
 

@@ -177,9 +177,13 @@ class Acceptor {
       .map(({ engine, path, pristine }) => routeOf(engine, path, pristine, httpServer))
       .filter((route) => route !== undefined);
     // Node's 0 means for ever.
-    const keepAlive = httpServer.keepAliveTimeout || FOREVER;
+    const times = {
+      keepAlive: milliseconds(httpServer.keepAliveTimeout),
+      head: milliseconds(httpServer.headersTimeout),
+      request: milliseconds(httpServer.requestTimeout),
+    };
     const maxHead = httpServer.maxHeaderSize || http.maxHeaderSize;
-    const policy = JSON.stringify([keepAlive, maxHead, routes]);
+    const policy = JSON.stringify([times, maxHead, routes]);
     if (policy !== this._policy) {
       debug("served natively from now on: %s", policy);
       this._policy = policy;
@@ -188,7 +192,7 @@ class Acceptor {
         // The core can tell by their first bytes only.
         core.deferAccept(fdOf(this._followed), this._hasRoutes);
       }
-      core.setPolicy(this.id, keepAlive, maxHead, routes);
+      core.setPolicy(this.id, times, maxHead, routes);
     }
   }
 
@@ -644,6 +648,11 @@ function hookClosing(httpServer, acceptor) {
   }
 }
 
+/** A time of the http server's. */
+function milliseconds(time) {
+  return Math.min(time || FOREVER, FOREVER);
+}
+
 /** Of options that are objects or lists, what is in them: nobody hears when that changes. */
 function contentsOf({ cors, transports }) {
   return cors ? `${transports} ${JSON.stringify(cors)}` : `${transports}`;
@@ -679,8 +688,8 @@ const kOwn = Symbol("own");
 const BACKLOG = 4096;
 /** As many as the core can count. */
 const MOST_HANDSHAKES = 2 ** 32 - 1;
-/** Milliseconds that a connection may take to say what it wants, and a request to arrive. */
-const TIME_LIMITS = { firstBytes: 5_000, request: 300_000 };
+/** Milliseconds that a connection may take to say what it wants, and an answer to leave. */
+const TIME_LIMITS = { firstBytes: 5_000, answer: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 

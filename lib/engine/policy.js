@@ -58,10 +58,13 @@ const OPTIONS = [
 /** The same for properties of the http server. */
 const SERVER_SETTINGS = [
   "blockList",
+  "headersTimeout",
   "keepAliveTimeout",
   "maxHeadersCount",
   "maxRequestsPerSocket",
+  "requestTimeout",
   "shouldUpgradeCallback",
+  "timeout",
 ];
 
 /**
@@ -106,6 +109,8 @@ function routeOf(engine, path, pristine, httpServer) {
     !engine.watchesWrites() &&
     // A limit of requests that one connection may carry.
     !httpServer.maxRequestsPerSocket &&
+    // A limit of silence, which a poll that waits may exceed.
+    !httpServer.timeout &&
     areOurs(httpServer, "request");
   if (!takesUpgrades && !polling) {
     return undefined;

@@ -156,11 +156,12 @@ class Polling extends Transport {
       this.onError("data request connection closed prematurely");
     };
     const onEnd = () => {
-      req.removeListener("close", onClose);
+      const close = holdClose(req);
       const id = addRequest({
         respond: (status, kind, body) => {
           done();
           this._respond(req, res, status, kind, body);
+          close();
         },
       });
       debug("a post of %s with %d bytes", this.sid, length);
@@ -226,7 +227,10 @@ class Polling extends Transport {
     endIfClosed(req, res);
     switch (kind) {
       case BODY_OK:
-        res.writeHead(200, this.headers(req, { "Content-Type": "text/html", "Content-Length": 2 }));
+        res.writeHead(
+          200,
+          this.headers(req, { "Content-Type": "text/html", "Content-Length": "2" }),
+        );
         res.end("ok");
         return;
       case BODY_ERROR:
@@ -317,6 +321,21 @@ const BODY_OK = 3;
 const BODY_ERROR = 4;
 
 const DEFAULT_CLOSE_TIMEOUT = 30_000;
+
+/**
+ * Keeps a request that has ended from closing until it has its answer, which comes in a later turn: who
+ * hears it close before that takes it for one that was aborted.
+ * @param {any} req
+ * @returns {() => void} closes it
+ */
+function holdClose(req) {
+  const state = req._readableState;
+  if (!state?.autoDestroy) {
+    return noop;
+  }
+  state.autoDestroy = false;
+  return () => req.destroy();
+}
 
 /**
  * A connection must not outlive a server that has closed: Node closes idle ones when that happens, and

@@ -397,6 +397,7 @@ class Server extends EventEmitter {
       transport.on("headers", (headers, req) => this._onHeaders(headers, req, id));
       transport.answerHandshake(req, text ?? data);
     }
+    this._showOpening(conn, transportName === "polling" && this.opts.initialPacket);
     if (transportName === "websocket" && this.opts.initialPacket) {
       conn.sendPacket("message", this.opts.initialPacket);
     }
@@ -602,6 +603,7 @@ class Server extends EventEmitter {
     const transport = this._acceptedTransport(link, undefined);
     const conn = new Socket(sid, this, transport, link.origin, 4);
     conn.attach(handle);
+    this._showOpening(conn);
     this._register(conn);
     return transport;
   }
@@ -640,6 +642,23 @@ class Server extends EventEmitter {
     transport.onRequest(req);
     this._register(conn);
     return transport;
+  }
+
+  /** Shows those who watch writes the one of the handshake, which the core has done. */
+  _showOpening(conn, initialPacket) {
+    if (this.watchesWrites()) {
+      const packet = (type, data) => ({ type, options: { compress: true }, data });
+      const packets = [packet("open", this._openPacket(conn.id, conn.getAvailableUpgrades()))];
+      if (initialPacket) {
+        packets.push(packet("message", initialPacket));
+      }
+      if (conn.transport.name === "websocket") {
+        // Nothing else is written before this is.
+        conn.awaitDrain();
+      }
+      this.emit("flush", conn, packets);
+      this.emit("drain", conn);
+    }
   }
 
   _register(conn) {

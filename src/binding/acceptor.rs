@@ -21,10 +21,21 @@ pub struct AcceptorLimits {
     pub max_pending: u32,
     /// Milliseconds that a connection may take to say what it wants.
     pub first_bytes: u32,
-    /// Milliseconds that a request may take to arrive, and an answer to leave.
-    pub request: u32,
+    /// Milliseconds that an answer may take to leave.
+    pub answer: u32,
     /// Milliseconds that the handshake of TLS may take.
     pub tls_handshake: u32,
+}
+
+/// Milliseconds that clients have, as the http server's properties say.
+#[napi(object)]
+pub struct PolicyTimes {
+    /// How long an idle connection is kept.
+    pub keep_alive: u32,
+    /// How long the head of a request may take to arrive.
+    pub head: u32,
+    /// How long a whole request may take.
+    pub request: u32,
 }
 
 /// What TLS is spoken with.
@@ -128,7 +139,7 @@ impl Core {
         let limits = Limits {
             max_pending: limits.max_pending as usize,
             first_bytes: Duration::from_millis(limits.first_bytes.into()),
-            request: Duration::from_millis(limits.request.into()),
+            answer: Duration::from_millis(limits.answer.into()),
             tls_handshake: Duration::from_millis(limits.tls_handshake.into()),
         };
         let acceptor = Acceptor::new(id, self.port.clone(), self.port_id, limits, is_proxied);
@@ -200,21 +211,22 @@ impl Core {
         Some(engine?.registry.find(sid)?.session.handle())
     }
 
-    /// Replaces what a listener may serve by itself. `keepAlive`: milliseconds that an idle
-    /// connection is kept.
+    /// Replaces what a listener may serve by itself.
     #[napi(catch_unwind)]
     pub fn set_policy(
         &self,
         acceptor: u32,
-        keep_alive: u32,
+        times: PolicyTimes,
         max_head: u32,
         routes: Vec<RouteOptions>,
     ) {
         let Some(acceptor) = self.acceptors.get(&acceptor) else { return };
         let routes = routes.into_iter().filter_map(|route| self.route(route)).collect();
-        let keep_alive = Duration::from_millis(keep_alive.into());
+        let [keep_alive, head_timeout, request_timeout] =
+            [times.keep_alive, times.head, times.request]
+                .map(|ms| Duration::from_millis(ms.into()));
         let max_head = MAX_HEAD.min(max_head as usize);
-        acceptor.set_policy(Policy { routes, keep_alive, max_head });
+        acceptor.set_policy(Policy { routes, keep_alive, max_head, head_timeout, request_timeout });
     }
 
     /// Takes the connections that a listener does not serve.

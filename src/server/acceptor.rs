@@ -64,8 +64,8 @@ pub struct Limits {
     pub max_pending: usize,
     /// How long a connection may take to say what it wants before Node gets it.
     pub first_bytes: Duration,
-    /// How long a request may take to arrive, and an answer to leave.
-    pub request: Duration,
+    /// How long an answer may take to leave.
+    pub answer: Duration,
     /// How long the handshake of TLS may take.
     pub tls_handshake: Duration,
 }

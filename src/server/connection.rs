@@ -211,7 +211,7 @@ impl Connection {
         }
         let limits = self.acceptor.limits;
         if self.acceptor.is_proxied() {
-            match timeout(limits.first_bytes, self.take_proxy_header()).await {
+            match timeout(self.head_timeout(), self.take_proxy_header()).await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Next::End,
             }
@@ -261,7 +261,7 @@ impl Connection {
 
     /// Reads the first request.
     async fn first(&mut self) -> Next {
-        let deadline = Instant::now() + self.acceptor.limits.first_bytes;
+        let deadline = Instant::now() + self.head_timeout();
         loop {
             if let Some(next) = self.buffered() {
                 return next;
@@ -274,6 +274,11 @@ impl Connection {
                 Ok(_) | Err(_) => return Next::Foreign,
             }
         }
+    }
+
+    /// How long the head of a request may take, before Node has a say.
+    fn head_timeout(&self) -> Duration {
+        self.acceptor.limits.first_bytes.min(self.acceptor.policy().head_timeout)
     }
 
     /// What becomes of the connection when no more of it is read.
@@ -317,7 +322,7 @@ impl Connection {
                 return next;
             }
             if !self.buffer.is_empty() && !std::mem::replace(&mut begun, true) {
-                deadline = Instant::now() + self.acceptor.limits.first_bytes;
+                deadline = Instant::now() + self.head_timeout();
             }
             match timeout_at(deadline, self.wire.read_more(&mut self.buffer)).await {
                 Ok(Read::Bytes(_)) => {}

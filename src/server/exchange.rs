@@ -38,7 +38,7 @@ pub async fn serve(
     let answer = match &request.kind {
         Kind::OpenPolling => return open(connection, policy, request, route, head).await,
         Kind::Poll { sid } => poll(connection, route, sid).await.map(Answer::from),
-        Kind::Post { sid, length } => post(connection, route, sid, *length).await,
+        Kind::Post { sid, length } => post(connection, policy, route, sid, *length).await,
         Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
     };
     match answer {
@@ -47,7 +47,7 @@ pub async fn serve(
             let outcome = write(connection, &bytes).await;
             drop(owed);
             match (outcome, unread) {
-                (Outcome::Answered, 1..) => discard(connection, unread).await,
+                (Outcome::Answered, 1..) => discard(connection, policy, unread).await,
                 (outcome, _) => outcome,
             }
         }
@@ -116,6 +116,7 @@ impl Drop for Polled<'_> {
 
 async fn post(
     connection: &mut Connection,
+    policy: &Policy,
     route: &Route,
     sid: &Sid,
     length: usize,
@@ -138,8 +139,14 @@ async fn post(
         }
         true
     };
-    if timeout(acceptor.limits.request, arrives).await != Ok(true) {
-        return Err(Outcome::Gone);
+    match timeout(policy.request_timeout, arrives).await {
+        Ok(true) => {}
+        Ok(false) => return Err(Outcome::Gone),
+        Err(_) => {
+            drop(posted);
+            let _ = write(connection, response::TOO_LATE).await;
+            return Err(Outcome::Gone);
+        }
     }
     posted.is_whole = true;
     let (reply, answer) = oneshot::channel();
@@ -168,8 +175,8 @@ impl From<Response> for Answer {
 }
 
 /// Reads the rest of a body that nobody wants.
-async fn discard(connection: &mut Connection, mut unread: usize) -> Outcome {
-    let Connection { acceptor, wire, buffer, .. } = connection;
+async fn discard(connection: &mut Connection, policy: &Policy, mut unread: usize) -> Outcome {
+    let Connection { wire, buffer, .. } = connection;
     let arrives = async {
         loop {
             let count = unread.min(buffer.len());
@@ -183,7 +190,7 @@ async fn discard(connection: &mut Connection, mut unread: usize) -> Outcome {
             }
         }
     };
-    match timeout(acceptor.limits.request, arrives).await {
+    match timeout(policy.request_timeout, arrives).await {
         Ok(true) => Outcome::Answered,
         _ => Outcome::Gone,
     }
@@ -213,7 +220,7 @@ fn call(known: &Known, sid: &Sid, kind: CallKind) {
 }
 
 async fn write(connection: &mut Connection, bytes: &[u8]) -> Outcome {
-    let limit = connection.acceptor.limits.request;
+    let limit = connection.acceptor.limits.answer;
     match timeout(limit, connection.wire.write_all(bytes)).await {
         Ok(Ok(())) => Outcome::Answered,
         _ => Outcome::Gone,

@@ -10,7 +10,7 @@ use crate::shard::Registry;
 use super::cors::Cors;
 
 /// Everything that decides about requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Policy {
     /// The engines that share the port.
     pub routes: Vec<Route>,
@@ -18,6 +18,20 @@ pub struct Policy {
     pub keep_alive: Duration,
     /// The longest head of a request; `MAX_HEAD` at most.
     pub max_head: usize,
+    /// How long the head of a request may take to arrive, if that is less than what all of the listener's
+    /// connections may take.
+    pub head_timeout: Duration,
+    /// How long a whole request may take.
+    pub request_timeout: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let head_timeout = Duration::MAX;
+        let request_timeout = Duration::from_secs(300);
+        let (routes, keep_alive) = Default::default();
+        Self { routes, keep_alive, max_head: 0, head_timeout, request_timeout }
+    }
 }
 
 impl Policy {

@@ -6,6 +6,7 @@ fn policy() -> Policy {
         routes: vec![Route::open_to_all("/socket.io/")],
         keep_alive: Duration::from_secs(5),
         max_head: MAX_HEAD,
+        ..Policy::default()
     }
 }
 

@@ -62,6 +62,7 @@ pub fn polling(
         }
         let length = packed.as_ref().map_or(bytes.len(), Vec::len);
         header(&mut out, "Content-Length", itoa::Buffer::new().format(length));
+        header(&mut out, "cache-control", "no-store");
         if let (Some(sid), Some((before, after))) = (sid, &route.cookie) {
             out.extend_from_slice(b"Set-Cookie: ");
             out.extend_from_slice(before.as_bytes());
@@ -69,7 +70,6 @@ pub fn polling(
             out.extend_from_slice(after.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        header(&mut out, "cache-control", "no-store");
     } else {
         header(&mut out, "Content-Length", "0");
     }
@@ -86,6 +86,9 @@ pub fn overloaded() -> Vec<u8> {
     out.extend_from_slice(b"Connection: close\r\n\r\n");
     out
 }
+
+/// What is answered when a request takes too long to arrive; Node answers the same.
+pub const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// How long connections are kept of which Node says that there is no limit.
 const FOREVER: Duration = Duration::from_millis(i32::MAX as u64);

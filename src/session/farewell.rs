@@ -9,10 +9,8 @@ use super::context::{Context, PortId, Task};
 pub enum Farewell {
     /// Send a close frame and wait for the peer's.
     CloseFrame(Option<u16>),
-    /// The same with a payload that JavaScript has chosen.
+    /// The same with a payload that JavaScript has chosen, or that the peer's close frame had.
     Words(Vec<u8>),
-    /// Answer the peer's close frame.
-    Reply(Option<u16>),
     /// The stream is broken already.
     Drop,
 }
@@ -21,16 +19,12 @@ pub enum Farewell {
 pub fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, farewell: Farewell) {
     // Nothing is inflated any more.
     ws.deflate = None;
+    // An answer to the peer's close frame waits as well: were the stream closed with bytes behind that
+    // unread, the reset would overtake it.
     let wait = match farewell {
         Farewell::Drop => {
             ws.out.clear();
             false
-        }
-        // Were the stream closed with bytes behind the peer's close frame unread, the reset would
-        // overtake our answer: it is half-closed, too.
-        Farewell::Reply(code) => {
-            ws.out.push(close_frame(code));
-            true
         }
         Farewell::CloseFrame(code) => {
             ws.out.push(close_frame(code));

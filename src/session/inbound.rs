@@ -121,18 +121,6 @@ impl Inbound {
         }
     }
 
-    /// The peer's close frame.
-    pub fn on_close_frame(&self, ctx: &mut Context, code: Option<u16>, reason: &str) {
-        if self.watches_frames {
-            let mut payload = Vec::new();
-            if let Some(code) = code {
-                payload.extend_from_slice(&code.to_be_bytes());
-                payload.extend_from_slice(reason.as_bytes());
-            }
-            ctx.events(self.port).control(self.handle, OpCode::Close.bits(), &payload);
-        }
-    }
-
     /// Leaves pings and pongs to JavaScript, or takes them back.
     pub fn set_watched(&mut self, watched: bool) {
         self.watched = watched;

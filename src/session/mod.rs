@@ -570,14 +570,14 @@ impl Session {
         &mut self,
         ctx: &mut Context,
         fed: Result<(), FrameError>,
-        close: Option<Option<u16>>,
+        close: Option<Vec<u8>>,
     ) -> bool {
         if let Err(error) = fed {
             let farewell = Farewell::CloseFrame(Some(error.close_code()));
             let text = error.message();
             self.end(ctx, CloseReason::TransportError, Some(text.as_ref()), farewell);
-        } else if let Some(code) = close {
-            self.end(ctx, CloseReason::TransportClose, None, Farewell::Reply(code));
+        } else if let Some(payload) = close {
+            self.end(ctx, CloseReason::TransportClose, None, Farewell::Words(payload));
         } else {
             self.settle(ctx);
         }
@@ -686,7 +686,7 @@ fn on_frame(
     inbound: &mut Inbound,
     ctx: &mut Context,
     out: &mut WriteQueue,
-    close: &mut Option<Option<u16>>,
+    close: &mut Option<Vec<u8>>,
     message: Message<'_>,
 ) -> ControlFlow<()> {
     match message {
@@ -702,8 +702,13 @@ fn on_frame(
             ControlFlow::Continue(())
         }
         Message::Close { code, reason } => {
-            inbound.on_close_frame(ctx, code, reason);
-            *close = Some(code);
+            let mut payload = Vec::new();
+            if let Some(code) = code {
+                payload.extend_from_slice(&code.to_be_bytes());
+                payload.extend_from_slice(reason.as_bytes());
+            }
+            inbound.on_control(ctx, OpCode::Close, &payload);
+            *close = Some(payload);
             ControlFlow::Break(())
         }
     }
