@@ -11,7 +11,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let routes = vec![Route::open_to_all("/socket.io/"), Route::open_to_all("/a")];
-    let policy = Policy { routes, keep_alive: Duration::from_secs(5), max_head: MAX_HEAD };
+    let keep_alive = Duration::from_secs(5);
+    let policy = Policy { routes, keep_alive, max_head: MAX_HEAD, ..Policy::default() };
     let whole = look(bytes, &policy);
     for len in 0..bytes.len().min(512) {
         match look(&bytes[..len], &policy) {

@@ -13,8 +13,10 @@ use libfuzzer_sys::fuzz_target;
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     limit: u16,
-    /// Bytes of zeros that follow, to go into what a header has announced.
+    /// Bytes of zeros that follow, to go into what a header has announced,
     zeros: u16,
+    /// and what comes behind those.
+    tail: &'a [u8],
     compressed: bool,
     /// Lengths of the reads, over and over.
     cuts: Vec<u8>,
@@ -94,7 +96,7 @@ fn decode_to_its_place(input: &Input<'_>, mut stream: &[u8]) -> (Vec<Seen>, Opti
 }
 
 fuzz_target!(|input: Input<'_>| {
-    let bytes = [input.bytes, &vec![0; input.zeros.into()]].concat();
+    let bytes = [input.bytes, &vec![0; input.zeros.into()], input.tail].concat();
     let whole = decode(&input, std::iter::once(&bytes[..]));
     assert_eq!(whole, decode_to_its_place(&input, &bytes));
     let mut rest = &bytes[..];
