@@ -226,6 +226,23 @@ for (const place of ["the http server", "the engine"]) {
   });
 }
 
+test("a POST whose connection goes as soon as it is whole is taken", async (t) => {
+  const httpServer = http.createServer();
+  const app = await serve(t, { httpServer });
+  httpServer.prependListener("request", (req) => {
+    if (req.method === "POST") {
+      req.on("end", () => req.socket.destroy());
+    }
+  });
+  const { open } = await openPolling(app.url);
+  const url = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  const joined = next(app.io, "connection");
+  await assert.rejects(request(url, { method: "POST", body: "40" }), { code: "ECONNRESET" });
+  const [socket] = await joined;
+  assert.equal((await request(url)).text, `40{"sid":"${socket.id}"}`);
+  assert.equal(socket.connected, true);
+});
+
 test("a POST that takes longer than requestTimeout is answered, and ends its connection", async (t) => {
   const httpServer = http.createServer({ connectionsCheckingInterval: 20 });
   Object.assign(httpServer, { requestTimeout: 100, headersTimeout: 100 });

@@ -156,6 +156,7 @@ class Polling extends Transport {
       this.onError("data request connection closed prematurely");
     };
     const onEnd = () => {
+      req.removeListener("close", onClose);
       const close = holdClose(req);
       const id = addRequest({
         respond: (status, kind, body) => {
