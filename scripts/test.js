@@ -20,6 +20,8 @@ step("Fuzz targets, a few seconds each", "node", [
   "1",
 ]);
 step("Find or install redis-server", "node", ["scripts/ensure-redis.js"]);
+step("Find or install PostgreSQL", "node", ["scripts/ensure-postgres.js"]);
+step("Find or install nginx and HAProxy", "node", ["scripts/ensure-proxies.js"]);
 step("Find or install Chromium", "node", ["scripts/ensure-chromium.js"]);
 step("Install the packages of the ecosystem tests", "node", ["scripts/ensure-ecosystem.js"]);
 step("Node tests", "node", ["__test__/run.js"]);

@@ -1,17 +1,23 @@
 "use strict";
 
 // The official adapters, unmodified, with two servers each: Redis (plain and sharded, three
-// clients), Redis streams with recovery, the emitters, the old socket.io-redis, and those for Postgres
-// and MongoDB on stand-ins for the database.
+// clients), Redis streams with recovery, the emitters, the old socket.io-redis, Postgres, and MongoDB on
+// a stand-in for the database.
 
 const assert = require("node:assert/strict");
 const { test } = require("../support/scenario");
 const { next, until, settle } = require("../support/events");
 const checkout = require("../support/app");
 const { behavesAsOne, recovers } = require("./as-one");
-const { Mongo, Postgres } = require("./databases");
+const { Mongo } = require("./mongo");
 const { load, serve } = require("./installed");
+const { startPostgres } = require("./postgres");
 const { CLIENTS, joined, redisServer } = require("./redis-clients");
+
+/** Where the Postgres adapter puts what is too long for a notification, or has bytes. */
+const TABLE = `CREATE TABLE socket_io_attachments (
+  id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea
+)`;
 
 for (const [name, connect] of Object.entries(CLIENTS)) {
   test(`@socket.io/redis-adapter joins two servers, with ${name}`, async (t) => {
@@ -104,9 +110,10 @@ test("socket.io-redis, of the days before acks of broadcasts, joins two servers"
 });
 
 test("the Postgres adapter joins two servers", async (t) => {
-  const database = new Postgres();
+  const postgres = await startPostgres(t);
+  await postgres.pool().query(TABLE);
   const { createAdapter } = load("@socket.io/postgres-adapter");
-  const servers = await pair(t, () => createAdapter(database.pool()));
+  const servers = await pair(t, () => createAdapter(postgres.pool()));
   await behavesAsOne(servers);
 });
 

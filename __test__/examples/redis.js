@@ -1,17 +1,11 @@
 "use strict";
 
-// A real Redis server for one test: on a free port, keeping nothing, gone at the end.
+// A real Redis server for one test, which keeps nothing.
 
 const fs = require("node:fs");
-const net = require("node:net");
-const os = require("node:os");
 const path = require("node:path");
-const { once } = require("node:events");
-const { spawn } = require("node:child_process");
 const { findRedis } = require("../../scripts/ensure-redis");
-const { withDeadline } = require("../support/events");
-
-const TRIES = 5;
+const { startProgram } = require("../support/program");
 
 /** Starts a Redis server and resolves with its URL. */
 async function startRedis(t, settings) {
@@ -46,79 +40,10 @@ async function start(t, argumentsFor) {
   if (!program) {
     throw new Error("redis-server was not found: run node scripts/ensure-redis.js");
   }
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "redis-"));
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
-  // Somebody else may take the port between our look and Redis's bind: then try another one.
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
-    const redis = new RedisProcess(program, port, argumentsFor(port, folder));
-    t.after(() => redis.stop());
-    if (await redis.ready()) {
-      return redis;
-    }
-    if (attempt === TRIES) {
-      throw new Error(`redis-server does not start: ${redis.output}`);
-    }
-  }
-}
-
-class RedisProcess {
-  constructor(program, port, args) {
-    this.program = program;
-    this.port = port;
-    this.args = args.map(String);
-    this._start();
-  }
-
-  get url() {
-    return `redis://127.0.0.1:${this.port}`;
-  }
-
-  _start() {
-    this.output = "";
-    this.child = spawn(this.program, this.args, { stdio: ["ignore", "pipe", "pipe"] });
-    this._exit = new Promise((resolve) => this.child.on("close", resolve));
-    this._ready = new Promise((resolve) => {
-      for (const stream of [this.child.stdout, this.child.stderr]) {
-        stream.setEncoding("utf8");
-        stream.on("data", (chunk) => {
-          this.output += chunk;
-          if (/Ready to accept connections|Sentinel ID is/.test(this.output)) {
-            resolve(true);
-          }
-        });
-      }
-    });
-  }
-
-  /** Resolves with true when it accepts connections, with false when it has ended instead. */
-  ready() {
-    const ended = this._exit.then(() => false);
-    const describe = () => `redis-server is not ready: ${this.output}`;
-    return withDeadline(Promise.race([this._ready, ended]), describe);
-  }
-
-  async restart() {
-    this._start();
-    if (!(await this.ready())) {
-      throw new Error(`redis-server does not start again: ${this.output}`);
-    }
-  }
-
-  async stop() {
-    this.child.kill("SIGKILL");
-    await this._exit;
-  }
+  const ready = /Ready to accept connections|Sentinel ID is/;
+  const redis = await startProgram(t, { title: "redis-server", program, argumentsFor, ready });
+  redis.url = `redis://127.0.0.1:${redis.port}`;
+  return redis;
 }
 
 module.exports = { startRedis, startRedisProcess, startSentinel };
-
-async function freePort() {
-  const server = net.createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
