@@ -51,6 +51,21 @@ eachTransport("events flow between heartbeats", async (t, transport) => {
   socket.removeAllListeners("count");
 });
 
+/** More than is read of a client before its events were handled. */
+const LARGE = 300_000;
+
+eachTransport("a client that never stops sending is pinged, too", async (t, transport) => {
+  const app = await serve(t, { transport, options: often(transport) });
+  const { client, socket } = await app.connect();
+  socket.on("chunk", (bytes, done) => done(bytes.length));
+  let isOver = false;
+  const pings = collect(client.io, "ping", 3).finally(() => (isOver = true));
+  while (!isOver) {
+    assert.equal(await client.emitWithAck("chunk", Buffer.alloc(LARGE)), LARGE);
+  }
+  await pings;
+});
+
 test("the intervals are told in the handshake", async (t) => {
   const options = { pingInterval: 1234, pingTimeout: 5678 };
   const app = await serve(t, { options });

@@ -83,8 +83,11 @@ impl Heartbeat {
     }
 
     /// The peer could not be heard until `heard`: its answer may take as long from then on. False
-    /// when that changes nothing.
+    /// when that changes nothing, as when it was not asked yet.
     pub fn excuse(&mut self, heard: Instant, config: &EngineConfig) -> bool {
+        if self.owes_ping() {
+            return false;
+        }
         let deadline = heard + config.ping_timeout();
         let later = deadline > self.deadline;
         if later {
@@ -129,7 +132,7 @@ impl Heartbeat {
         self.scheduled = None;
         if now < self.deadline {
             Beat::Wait
-        } else if self.awaiting_pong || self.revision == Revision::V3 {
+        } else if !self.owes_ping() {
             Beat::TimedOut
         } else {
             self.awaiting_pong = true;
@@ -141,6 +144,11 @@ impl Heartbeat {
             self.deadline = asked + config.ping_timeout();
             Beat::SendPing
         }
+    }
+
+    /// True when the deadline is for our next ping, not for what the peer has to send.
+    fn owes_ping(&self) -> bool {
+        self.revision == Revision::V4 && !self.awaiting_pong
     }
 
     /// True when `due` is the one timer that counts.
@@ -155,7 +163,7 @@ impl Heartbeat {
     /// a twentieth of the time after which a client without one gives up, 100 ms at most; the end of
     /// the wait for a pong is exact.
     pub fn schedule(&mut self, ctx: &mut Context, key: u32, config: &EngineConfig) {
-        if !self.awaiting_pong && self.revision == Revision::V4 {
+        if self.owes_ping() {
             self.deadline = ctx.nearest(self.deadline, window(config));
         }
         let at = self.deadline;
@@ -265,6 +273,7 @@ mod tests {
     fn time_in_which_the_peer_was_not_heard_does_not_count() {
         let (start, config) = (Instant::now(), config());
         let mut heartbeat = Heartbeat::new(Revision::V4, start, &config);
+        assert!(!heartbeat.excuse(start + ms(90), &config), "a ping is not put off");
         assert_eq!(heartbeat.on_timer(start + ms(100), &config), Beat::SendPing);
         assert!(!heartbeat.excuse(start + ms(90), &config), "before the ping");
         assert!(heartbeat.excuse(start + ms(140), &config));
@@ -302,5 +311,7 @@ mod tests {
         heartbeat.restart(start + ms(140), &config);
         assert_eq!(heartbeat.on_timer(start + ms(289), &config), Beat::Wait);
         assert_eq!(heartbeat.on_timer(start + ms(290), &config), Beat::TimedOut);
+        assert!(heartbeat.excuse(start + ms(290), &config));
+        assert_eq!(heartbeat.on_timer(start + ms(339), &config), Beat::Wait);
     }
 }
