@@ -72,10 +72,15 @@ test("a GET that comes during the probe is released by a noop", async (t) => {
 test("probe and upgrade packet may come in one segment", async (t) => {
   const { server, polling } = await joined(t);
   const websocket = await attempt(server, polling);
+  const seen = [];
+  for (const name of ["upgrading", "upgrade", "message"]) {
+    polling.conn.on(name, () => seen.push(name));
+  }
   const parts = ["2probe", "5", '429["echo"]'].map((text) => frame(OPCODE.text, text));
   websocket.wire.write(Buffer.concat(parts));
   assert.equal(await websocket.text(), "3probe");
   assert.equal(await websocket.text(), "439[]");
+  assert.deepEqual(seen, ["upgrading", "upgrade", "message"]);
 });
 
 test("a probe sent together with the upgrade request is answered", async (t) => {

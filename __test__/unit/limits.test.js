@@ -63,6 +63,35 @@ test("a client that does not read is cut off at maxBackpressure, and the others 
   assert.equal(metrics().dropped.backpressure, before + 1);
 });
 
+test("a probing client that asks and does not read is dropped, its session is not", async (t) => {
+  const app = await serveOwn(t, { maxBackpressure: 100_000 });
+  const before = metrics().dropped.backpressure;
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  const probe = await Wire.open(app.port);
+  atEnd(t, () => probe.destroy());
+  const path = `/socket.io/?EIO=4&transport=websocket&sid=${open.sid}`;
+  probe.write(requestBytes({ path, headers: upgradeHeaders() }));
+  assert.equal((await readResponse(probe)).status, 101);
+  const { socket } = probe;
+  socket.pause();
+  const pings = Buffer.concat(Array(10_000).fill(frame(OPCODE.ping)));
+  const ended = next(socket, "close");
+  let isOver = false;
+  socket.on("close", () => (isOver = true));
+  while (!isOver) {
+    await new Promise((resolve) => socket.write(pings, resolve));
+    await new Promise(setImmediate);
+  }
+  await ended;
+  assert.equal(metrics().dropped.backpressure, before + 1);
+  assert.equal(conn.readyState, "open");
+  const polled = request(`${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`);
+  conn.send("still here");
+  assert.equal((await polled).text, "4still here");
+});
+
 test("one message may be larger than maxBackpressure, and than what a socket takes at once", async (t) => {
   const app = await serveOwn(t, { maxBackpressure: 1000 });
   const { client, socket } = await app.connect("/", { transports: ["websocket"] });

@@ -223,16 +223,12 @@ impl Session {
         self.exceeds(ctx, Self::backlog)
     }
 
-    /// Ends the session when too many answers wait for a client that asks and does not read. They
-    /// are short, so what it costs to keep one counts, too.
+    /// Ends the session when too many answers wait for a client that asks and does not read.
     fn limit_answers(&mut self, ctx: &mut Context) {
-        let cost = |session: &Self| {
-            let count = match &session.transport {
-                Transport::WebSocket(ws) => ws.out.count(),
-                Transport::Polling(_) => session.queue.len(),
-                Transport::None => 0,
-            };
-            session.backlog() + (count * PACKET_COST) as u64
+        let cost = |session: &Self| match &session.transport {
+            Transport::WebSocket(ws) => cost_of_answers(&ws.out),
+            Transport::Polling(_) => session.backlog() + (session.queue.len() * PACKET_COST) as u64,
+            Transport::None => 0,
         };
         if self.state == State::Open && self.exceeds(ctx, cost) {
             ctx.metrics.slow.add(1);
@@ -681,6 +677,12 @@ impl Session {
     }
 }
 
+/// What answers cost that wait behind the first. They are short, so what it takes to keep one counts,
+/// too.
+fn cost_of_answers(out: &WriteQueue) -> u64 {
+    (out.len_behind_first() + out.count() * PACKET_COST) as u64
+}
+
 /// What a frame means to an established WebSocket.
 fn on_frame(
     inbound: &mut Inbound,
@@ -752,9 +754,9 @@ fn flush_ws(
     Ok(state)
 }
 
-/// What a session says that was closed for not reading.
 /// What a packet costs that waits, besides its bytes.
 const PACKET_COST: usize = 64;
+/// What a session says that was closed for not reading.
 const TOO_SLOW: &str = "backpressure limit exceeded";
 /// Close code of RFC 6455, section 7.4.1.
 const POLICY_VIOLATION: u16 = 1008;

@@ -12,7 +12,7 @@ use crate::transport::{Packet, WebSocket, WriteQueue};
 
 use super::context::{Context, TimerKind};
 use super::farewell::{Farewell, leave};
-use super::{Session, State, Transport, on_frame};
+use super::{Session, State, Transport, cost_of_answers, on_frame};
 
 /// A probe under way. `deadline` is fixed when it starts.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ impl Session {
         let mut failed = false;
         let mut fault = None;
         let was = *step;
+        let (port, handle) = (inbound.port, inbound.handle);
         let fed = decoder.feed(bytes, |message| {
             let message = match ctx.codec.decode(message, deflate.as_deref_mut()) {
                 Ok(message) => message,
@@ -120,8 +121,13 @@ impl Session {
             if *step == ProbeStep::Upgraded {
                 return on_frame(inbound, ctx, out, &mut close, message);
             }
+            let before = *step;
             match step.advance(&message, out) {
                 ControlFlow::Continue(()) => {
+                    if before == ProbeStep::Waiting && *step == ProbeStep::Answered {
+                        // Now: the switch may follow in the same read, and ends the probe.
+                        ctx.events(port).upgrading(handle, link);
+                    }
                     if *step == ProbeStep::Upgraded {
                         inbound.on_upgraded(ctx);
                     }
@@ -135,10 +141,6 @@ impl Session {
         });
         let fed = fault.map_or(fed, Err);
         let now = *step;
-        if was == ProbeStep::Waiting && now != ProbeStep::Waiting && !failed {
-            ctx.events(self.inbound.port).upgrading(self.inbound.handle, link);
-            self.mark_dirty(ctx);
-        }
         if now == ProbeStep::Upgraded {
             self.complete_upgrade(ctx);
             return self.conclude(ctx, fed, close);
@@ -158,7 +160,25 @@ impl Session {
         } else {
             self.mark_dirty(ctx);
         }
-        true
+        self.limit_probe(ctx)
+    }
+
+    /// Drops a probe that asks and does not read, as `limit_answers` ends a session. False then.
+    fn limit_probe(&mut self, ctx: &mut Context) -> bool {
+        let limit = self.config.max_backpressure();
+        let is_too_much = |session: &Self| {
+            session.probe.as_ref().is_some_and(|probe| cost_of_answers(&probe.ws.out) > limit)
+        };
+        if is_too_much(self) {
+            // It may only be that so much was asked in one read.
+            self.flush(ctx);
+        }
+        if !is_too_much(self) {
+            return self.probe.is_some();
+        }
+        ctx.metrics.slow.add(1);
+        self.drop_probe(ctx, Farewell::Drop);
+        false
     }
 
     pub(super) fn complete_upgrade(&mut self, ctx: &mut Context) {
