@@ -5,16 +5,19 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const http = require("node:http");
+const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
+const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connectTo } = require("socket.io-client");
 const { isReference, target } = require("../support/target");
 const { test, eachTransport } = require("../support/scenario");
 const { connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
-const { deferred, next } = require("../support/events");
+const { deferred, next, until } = require("../support/events");
 const { startFixture } = require("../support/fixture");
 const { openPolling, request } = require("../support/request");
+const { OPCODE, frame } = require("../protocol/wire");
 
 eachTransport("io.close() ends the clients and stops listening", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -36,6 +39,71 @@ eachTransport("io.close() ends the clients and stops listening", async (t, trans
   assert.equal(app.io.sockets.sockets.size, 0);
   await assert.rejects(request(url), { code: "ECONNREFUSED" });
 });
+
+/** Rounds, in each of which the server closes a turn of the event loop later. */
+const ROUNDS = 40;
+
+test("a WebSocket that is opened while the http server closes is served", async (t) => {
+  for (let turns = 0; turns < ROUNDS; turns++) {
+    const app = await serve(t);
+    let conn;
+    app.io.engine.on("connection", (opened) => (conn = opened));
+    const handshake = await beginWebSocket(t, app, "EIO=4&transport=websocket");
+    await closesAfter(turns, app);
+    // Refused when the server was faster than the handshake.
+    if (await handshake.isAccepted()) {
+      await until(() => conn !== undefined, "the server knows of the connection");
+      assert.equal(conn.readyState, "open");
+    }
+    handshake.stream.destroy();
+  }
+});
+
+test("an upgrade while the http server closes ends no session", async (t) => {
+  for (let turns = 0; turns < ROUNDS; turns++) {
+    const app = await serve(t);
+    const opened = next(app.io.engine, "connection");
+    const { open } = await openPolling(app.url);
+    const [conn] = await opened;
+    const query = `EIO=4&transport=websocket&sid=${open.sid}`;
+    const handshake = await beginWebSocket(t, app, query);
+    await closesAfter(turns, app);
+    if (await handshake.isAccepted()) {
+      const upgraded = next(conn, "upgrade");
+      const [probe, upgrade] = ["2probe", "5"].map((text) => frame(OPCODE.text, text));
+      handshake.stream.write(Buffer.concat([probe, upgrade]));
+      await upgraded;
+      assert.equal(conn.readyState, "open");
+    }
+    handshake.stream.destroy();
+  }
+});
+
+/** Sends a WebSocket handshake; `isAccepted()` waits for the answer, or for the end of the connection. */
+async function beginWebSocket(t, app, query) {
+  const stream = net.connect(app.port, "127.0.0.1");
+  atEnd(t, () => stream.destroy());
+  stream.on("error", () => {});
+  await next(stream, "connect");
+  stream.write(
+    `GET /socket.io/?${query} HTTP/1.1\r\nHost: localhost\r\n` +
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  const answered = Promise.race([next(stream, "data"), next(stream, "close")]);
+  return {
+    stream,
+    isAccepted: async () => String((await answered)[0]).startsWith("HTTP/1.1 101"),
+  };
+}
+
+/** Stops listening when the event loop has turned so often. */
+async function closesAfter(turns, { httpServer }) {
+  for (let i = 0; i < turns; i++) {
+    await nextTurn();
+  }
+  httpServer.close();
+}
 
 test("io.close(callback) calls back", async (t) => {
   const app = await serve(t);

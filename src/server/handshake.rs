@@ -11,8 +11,8 @@ use crate::owed::Owed;
 use crate::proto::engine::Revision;
 use crate::session::Identity;
 use crate::shard::{
-    Accepted, Call, CallKind, Command, Decline, Link, Open, Pool, SessionRef, Sid, Start, Takeover,
-    Upgrade, next_link,
+    Accepted, Call, CallKind, Command, Decline, Hold, Link, Open, Pool, SessionRef, Sid, Start,
+    Takeover, Upgrade, next_link,
 };
 
 use super::acceptor::{Acceptor, Alive, Local};
@@ -93,7 +93,8 @@ fn open_web_socket(mut switching: Switching<'_>, route: &Route, response: String
         base64: false,
     });
     let packet = open_packet(&sid, &route.websocket_open);
-    let accepted = |_| Accepted { details, registration: None, told: None };
+    let hold = Some(Hold(Box::new(Alive::new(acceptor))));
+    let accepted = |_| Accepted { details, registration: None, told: None, hold };
     if open(acceptor, route, packet, start, accepted).is_none() {
         acceptor.heard(1);
     }
@@ -150,6 +151,7 @@ pub async fn open_polling(
         details,
         registration: Some(route.registry.add(sid, session)),
         told: Some(told),
+        hold: None,
     })?;
     // Fails where there is nobody to tell any more.
     let owed = hears.await.ok();

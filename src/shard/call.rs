@@ -44,6 +44,16 @@ impl std::fmt::Debug for Decline {
     }
 }
 
+/// What lives until JavaScript has been told of a connection: the listener that it came from, which is
+/// else known to have ended before, and then nobody knows whose the connection is.
+pub struct Hold(pub Box<dyn Send>);
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
+    }
+}
+
 /// The WebSocket of an upgrade request.
 #[derive(Debug)]
 pub struct Takeover {
@@ -60,6 +70,8 @@ pub struct Accepted {
     pub details: String,
     /// Present when further requests may name the session.
     pub registration: Option<Registration>,
-    /// Who waits until JavaScript is told.
+    /// Who waits until JavaScript is told, and holds the listener meanwhile.
     pub told: Option<oneshot::Sender<Owed>>,
+    /// The listener, where nobody waits.
+    pub hold: Option<Hold>,
 }

@@ -8,7 +8,7 @@ mod registry;
 mod rooms;
 mod worker;
 
-pub use call::{Accepted, Call, CallKind, Decline, Takeover};
+pub use call::{Accepted, Call, CallKind, Decline, Hold, Takeover};
 pub use command::{
     Answer, Barrier, Broadcast, Command, Group, Job, Link, Open, Post, Start, Unwritten, Upgrade,
 };

@@ -445,7 +445,7 @@ mod tests {
             &pool,
             0,
             session,
-            Some(Accepted { details: "0".into(), registration, told: None }),
+            Some(Accepted { details: "0".into(), registration, told: None, hold: None }),
         );
         let (reply, mut answer) = oneshot::channel();
         let (key, request) = (session.key, next_request());

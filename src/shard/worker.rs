@@ -25,7 +25,7 @@ use crate::session::{Context, PortId, Session, Task};
 use crate::transport::Flush;
 use crate::transport::{BridgeFlow, Codec, Parcel, Polling, Stream, WebSocket};
 
-use super::call::{Call, CallKind, Takeover};
+use super::call::{Call, CallKind, Hold, Takeover};
 use super::command::{
     Barrier, Broadcast, Command, CommandQueue, Job, Link, Open, Start, Unwritten, Upgrade,
 };
@@ -204,6 +204,8 @@ struct Shard {
     plain: Vec<u8>,
     /// Who waits until JavaScript is told of a session that the listener has opened.
     opened: Vec<oneshot::Sender<Owed>>,
+    /// What lives until JavaScript is told of what came from it.
+    held: Vec<Hold>,
 }
 
 /// A session and its sockets' places in the room index, with their ordinals.
@@ -235,6 +237,7 @@ impl Shard {
             new_readers: Vec::new(),
             plain: Vec::new(),
             opened: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -471,10 +474,11 @@ impl Shard {
             self.slots.lock().free.push(key);
             return;
         }
-        let Self { ctx, opened, .. } = self;
+        let Self { ctx, opened, held, .. } = self;
         let registration = accepted.and_then(|accepted| {
             ctx.events(identity.port).accepted(identity.handle, &accepted.details);
             opened.extend(accepted.told);
+            held.extend(accepted.hold);
             accepted.registration
         });
         let (session, head) = match start {
@@ -539,7 +543,8 @@ impl Shard {
                     session.fail(ctx, CloseReason::TransportError, Some(words), None);
                 });
             }
-            CallKind::Upgrade { takeover, .. } => {
+            CallKind::Upgrade { takeover, decline } => {
+                self.held.push(Hold(Box::new(decline)));
                 let Takeover { upgrade, details } = *takeover;
                 let events = self.ctx.events(upgrade.port);
                 events.probing(upgrade.handle, upgrade.link.id, &details);
@@ -662,6 +667,7 @@ impl Shard {
             // Whoever has waited may have left.
             let _ = opened.send(Owed::one());
         }
+        self.held.clear();
     }
 
     /// Writes what is queued. Commands that come meanwhile are taken in after one session, two, four
