@@ -265,6 +265,28 @@ test("a POST that takes longer than requestTimeout is answered, and ends its con
   assert.match(String(Buffer.concat(chunks)), /^HTTP\/1\.1 408 Request Timeout\r\n/);
 });
 
+test("the shorter of requestTimeout and headersTimeout is for the head alone", async (t) => {
+  const httpServer = http.createServer({ connectionsCheckingInterval: 20 });
+  Object.assign(httpServer, { requestTimeout: 100, headersTimeout: 60_000 });
+  const app = await serve(t, { httpServer });
+  const joined = next(app.io, "connection");
+  const { open } = await openPolling(app.url);
+  const [late, half] = ["a body that is late", "half a head"].map(() => {
+    const connection = net.connect(app.port, "127.0.0.1");
+    atEnd(t, () => connection.destroy());
+    return connection;
+  });
+  const head = `POST /socket.io/?EIO=4&transport=polling&sid=${open.sid} HTTP/1.1`;
+  late.write(`${head}\r\nHost: a\r\nContent-Length: 2\r\n\r\n4`);
+  half.write(`${head}\r\nHo`);
+  const [refusal] = await next(half, "data");
+  assert.match(String(refusal), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+  late.write("0");
+  const [answer] = await next(late, "data");
+  assert.match(String(answer), /^HTTP\/1\.1 200 OK\r\n/);
+  await joined;
+});
+
 test("the http server's timeout ends a poll that waits", async (t) => {
   const httpServer = http.createServer();
   httpServer.setTimeout(100);

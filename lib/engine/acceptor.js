@@ -176,11 +176,9 @@ class Acceptor {
       .filter((route) => !isContested(httpServer, route))
       .map(({ engine, path, pristine }) => routeOf(engine, path, pristine, httpServer))
       .filter((route) => route !== undefined);
-    // Node's 0 means for ever.
     const times = {
       keepAlive: milliseconds(httpServer.keepAliveTimeout),
-      head: milliseconds(httpServer.headersTimeout),
-      request: milliseconds(httpServer.requestTimeout),
+      ...timesOfRequest(httpServer),
     };
     const maxHead = httpServer.maxHeaderSize || http.maxHeaderSize;
     const policy = JSON.stringify([times, maxHead, routes]);
@@ -648,7 +646,19 @@ function hookClosing(httpServer, acceptor) {
   }
 }
 
-/** A time of the http server's. */
+/**
+ * How long the head of a request and the whole of it may take. Of two that are set, the shorter is the
+ * head's, whichever it is called: so Node takes them.
+ */
+function timesOfRequest({ headersTimeout, requestTimeout }) {
+  const isSwapped = requestTimeout > 0 && headersTimeout > requestTimeout;
+  const [head, request] = isSwapped
+    ? [requestTimeout, headersTimeout]
+    : [headersTimeout, requestTimeout];
+  return { head: milliseconds(head || request), request: milliseconds(request) };
+}
+
+/** A time of the http server's; 0 means for ever. */
 function milliseconds(time) {
   return Math.min(time || FOREVER, FOREVER);
 }
