@@ -33,17 +33,18 @@ impl Inflater {
     ) -> Result<Vec<u8>, FrameError> {
         self.filled = 0;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let complete = self.run(payload, history, limit)?;
-        let output = self.buffer.get(..self.filled).unwrap_or_default();
-        if !complete {
-            return Err(FrameError::InvalidDeflate(TRUNCATED));
-        }
-        history.push(output);
-        let output = output.to_vec();
+        let outcome = self.run(payload, history, limit).and_then(|complete| {
+            if !complete {
+                return Err(FrameError::InvalidDeflate(TRUNCATED));
+            }
+            let output = self.buffer.get(..self.filled).unwrap_or_default();
+            history.push(output);
+            Ok(output.to_vec())
+        });
         if self.buffer.len() > KEPT_BUFFER {
             self.buffer = Vec::new();
         }
-        Ok(output)
+        outcome
     }
 
     /// Bytes of the buffer.

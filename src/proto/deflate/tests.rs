@@ -117,6 +117,7 @@ fn a_bomb_is_left_alone_as_soon_as_it_is_over_the_limit() {
         assert!(peer.inflater.reserved() <= 2 * limit as usize + 16 * 1024);
         assert_eq!(peer.history.reserved(), 0);
     }
+    assert_eq!(peer.inflater.reserved(), 0, "so much is not kept for others");
 }
 
 #[test]

@@ -396,11 +396,12 @@ impl Assembly {
         let len = self.data.len();
         if self.data.capacity() - len < least {
             // Room for what the frame declares, but never more than is already there or a fixed
-            // amount: a peer has to send what it wants to be stored, and the copies of growing
-            // stay linear in the size of the message.
+            // amount: a peer has to send what it wants to be stored. Of a message in fragments half
+            // as much as is there may be more, so that the copies of growing stay linear in its size.
             let declared = usize::try_from(remaining).unwrap_or(usize::MAX);
             let ahead = len.max(RESERVE_AHEAD).max(least);
-            self.data.reserve_exact(declared.min(ahead).max(least) + BEYOND);
+            let more = if self.fragments > 1 { len / 2 } else { 0 };
+            self.data.reserve_exact(declared.min(ahead).max(least).max(more) + BEYOND);
         }
     }
 

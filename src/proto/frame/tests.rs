@@ -286,6 +286,20 @@ fn memory_follows_what_arrived_and_not_what_was_declared() {
     }
 }
 
+#[test]
+fn a_message_in_many_fragments_is_seldom_moved() {
+    let mut decoder = Decoder::new(None, false);
+    let mut sizes = Vec::new();
+    for first in [true].into_iter().chain(std::iter::repeat_n(false, 9_999)) {
+        let mut fragment = frame(if first { 0x02 } else { 0x00 }, &[7; 800]);
+        decoder.feed(&mut fragment, |_| ControlFlow::Continue(())).expect("a fragment");
+        sizes.push(decoder.reserved());
+    }
+    sizes.dedup();
+    assert!(sizes.len() < 40, "{sizes:?}");
+    assert!(decoder.reserved() < 2 * 800 * 10_000);
+}
+
 /// Reads as many bytes as there is room for, but not more than other reads bring.
 fn fill(message: &mut Vec<u8>) -> usize {
     let count = 10_000.min(message.capacity() - message.len());
