@@ -1,0 +1,93 @@
+"use strict";
+
+// pm2 itself, in the variety of the Socket.IO team: two workers behind its sticky balancer.
+
+const assert = require("node:assert/strict");
+const path = require("node:path");
+const { execFile } = require("node:child_process");
+const { promisify } = require("node:util");
+const { io: connectTo } = require("socket.io-client");
+const { eachTransport } = require("../support/scenario");
+const { atEnd } = require("../support/cleanup");
+const { next } = require("../support/events");
+const { startProgram } = require("../support/program");
+const { load } = require("./installed");
+
+const run = promisify(execFile);
+
+const PM2 = path.join(path.dirname(load.resolve("@socket.io/pm2")), "bin", "pm2");
+const WORKERS = 2;
+const CLIENTS = 4;
+
+eachTransport("workers of pm2 serve their clients as one server", async (t, transport) => {
+  const pm2 = await startPm2(t);
+  const clients = await connectAll(t, pm2, transport);
+  const workers = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
+  assert.equal(new Set(workers).size, WORKERS, "the clients are spread");
+  await hearEachOther(clients);
+});
+
+eachTransport("clients stay with an application that pm2 reloads", async (t, transport) => {
+  const pm2 = await startPm2(t);
+  const clients = await connectAll(t, pm2, transport);
+  const before = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
+  const back = clients.map((client) => next(client, "connect"));
+  await pm2.command("reload", "all");
+  await Promise.all(back);
+  for (const client of clients) {
+    assert.ok(!before.includes(await client.emitWithAck("worker")));
+  }
+  await hearEachOther(clients);
+});
+
+/** Starts pm2 with its workers; `command(...)` runs another one that talks to it. */
+async function startPm2(t) {
+  const env = { ...process.env };
+  const pm2 = await startProgram(t, {
+    title: "pm2",
+    program: process.execPath,
+    argumentsFor: (port) => {
+      env.PM2_PORT = String(port);
+      const fixture = path.join(__dirname, "pm2-fixture.js");
+      const how = ["--instances", WORKERS, "--wait-ready", "--no-daemon"];
+      return [PM2, "start", fixture, ...how];
+    },
+    ready: /Continue to stream logs/,
+    prepare: (folder) => {
+      env.PM2_HOME = folder;
+      return { env };
+    },
+    signal: "SIGTERM",
+  });
+  pm2.command = (...args) => run(process.execPath, [PM2, ...args], { env });
+  return pm2;
+}
+
+async function connectAll(t, pm2, transport) {
+  const clients = [];
+  for (let i = 0; i < CLIENTS; i++) {
+    const client = connectTo(`http://127.0.0.1:${pm2.port}`, {
+      forceNew: true,
+      reconnectionDelay: 50,
+      ...transport.client,
+    });
+    atEnd(t, () => client.disconnect());
+    await next(client, "connect");
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** Once all workers know of all clients, what one says reaches the others. */
+async function hearEachOther(clients) {
+  let count = 0;
+  while (count !== CLIENTS) {
+    // Asking fails while a worker that is gone is waited for.
+    count = await clients[0].timeout(10_000).emitWithAck("count").catch(() => 0);
+  }
+  const told = clients.slice(1).map((client) => next(client, "told"));
+  clients[0].emit("tell", Buffer.from([1, 2]), "all");
+  for (const [bytes, text] of await Promise.all(told)) {
+    assert.deepEqual([Buffer.from(bytes), text], [Buffer.from([1, 2]), "all"]);
+  }
+}
