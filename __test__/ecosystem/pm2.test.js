@@ -83,7 +83,10 @@ async function hearEachOther(clients) {
   let count = 0;
   while (count !== CLIENTS) {
     // Asking fails while a worker that is gone is waited for.
-    count = await clients[0].timeout(10_000).emitWithAck("count").catch(() => 0);
+    count = await clients[0]
+      .timeout(10_000)
+      .emitWithAck("count")
+      .catch(() => 0);
   }
   const told = clients.slice(1).map((client) => next(client, "told"));
   clients[0].emit("tell", Buffer.from([1, 2]), "all");
