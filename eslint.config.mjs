@@ -31,7 +31,7 @@ export default [
   { files: browserPages, languageOptions: { sourceType: "module", globals: globals.browser } },
   // Parts of these files are sent to the page.
   {
-    files: ["__test__/browser/**/*.js"],
+    files: ["__test__/browser/**/*.js", "__test__/ecosystem/tools.test.js"],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
 ];
