@@ -6,8 +6,8 @@
 
 const { Core } = require("./binding");
 const timers = require("timers");
+const { nextTick, setImmediate } = require("./scheduling");
 const { takeFailure } = require("./turns");
-const { setImmediate } = timers;
 const { weakly } = require("./weakly");
 
 /**
@@ -117,14 +117,14 @@ function step() {
       if (batch.at >= batch.records.length) {
         batches.shift();
       } else if (deliverChunk(batch)) {
-        process.nextTick(stepLater);
+        nextTick(stepLater);
         return;
       }
     }
   } catch (err) {
     // A listener of a close or of raw data has thrown: that is the application's to hear of, and
     // the rest of the batch is not its fault.
-    process.nextTick(stepLater);
+    nextTick(stepLater);
     throw err;
   }
 }
@@ -150,7 +150,7 @@ function stepSafely() {
   try {
     step();
   } catch (err) {
-    process.nextTick(rethrow, err);
+    nextTick(rethrow, err);
   }
 }
 
@@ -411,7 +411,7 @@ function currentTick() {
 function touchTick() {
   if (!tickOpen) {
     tickOpen = true;
-    process.nextTick(endTick);
+    nextTick(endTick);
   }
   return tick;
 }

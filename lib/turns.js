@@ -4,7 +4,7 @@
 // all packets of one read are taken in, then all their listeners are called. Here
 // that costs one tick for all listeners of a read instead of one for each.
 
-const { setImmediate } = require("timers");
+const { setImmediate } = require("./scheduling");
 
 /** A listener has thrown since somebody asked. */
 let failed = false;

@@ -10,6 +10,7 @@ const https = require("https");
 const net = require("net");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, core, ref, refuse, unref } = require("../dispatch");
+const { nextTick, setImmediate } = require("../scheduling");
 const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, SERVER_SETTINGS, isTraced, routeOf } = require("./policy");
@@ -159,7 +160,7 @@ class Acceptor {
   refreshSoon() {
     if (!this._refreshing) {
       this._refreshing = true;
-      process.nextTick(() => {
+      nextTick(() => {
         this._refreshing = false;
         this.refresh();
       });

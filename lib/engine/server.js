@@ -9,6 +9,7 @@ const cookie = require("cookie");
 const { connections, core } = require("../dispatch");
 const { createIdGenerator } = require("../base64id");
 const { onReplace } = require("../overrides");
+const { setImmediate } = require("../scheduling");
 const { attach } = require("./attach");
 const { negotiate } = require("./deflate");
 const { errorMessages, errors } = require("./errors");

@@ -8,6 +8,7 @@ const { randomBytes } = require("node:crypto");
 const debug = require("debug")("ferrio:redis");
 const { Adapter } = require("socket.io-adapter");
 const native = require("../../native");
+const { nextTick } = require("../../scheduling");
 const {
   isNotifying,
   isPristine,
@@ -83,7 +84,7 @@ class RedisAdapter extends withNativeRooms(Adapter) {
   _lookSoon() {
     if (!this._isLooking) {
       this._isLooking = true;
-      process.nextTick(() => {
+      nextTick(() => {
         this._isLooking = false;
         this._look();
       });
