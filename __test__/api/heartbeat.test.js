@@ -123,6 +123,22 @@ test("a polling client that stays away is given up", async (t) => {
   assert.equal(JSON.parse(gone.text).message, "Session ID unknown");
 });
 
+test("a polling client that leaves a failed probe behind is given up", async (t) => {
+  const app = await serve(t, { options: { pingInterval: 1_000, pingTimeout: 1_000 } });
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  conn.transport.closeTimeout = 30;
+  const ended = next(conn, "close");
+  const url = `${app.url}/socket.io/?EIO=4&transport=websocket&sid=${open.sid}`;
+  const { webSocket } = await openWebSocket(t, url);
+  // No probe begins like that. More comes than is read before JavaScript has handled what came.
+  webSocket.send(Buffer.alloc(LARGE));
+  await next(webSocket, "close");
+  assert.equal(conn.readyState, "open");
+  assert.equal((await ended)[0], "ping timeout");
+});
+
 eachTransport("a ping outstanding at the upgrade does not end the client", async (t, transport) => {
   const options = { pingInterval: 5, pingTimeout: 10_000 };
   const app = await serve(t, { transport, options });

@@ -62,8 +62,8 @@ pub struct Session {
     last_tick: u32,
     /// JavaScript wants to see the requests of polling.
     leaves_requests: bool,
-    /// Its stream is not read because JavaScript is behind.
-    paused: bool,
+    /// The stream that is not read because JavaScript is behind.
+    paused: Option<u32>,
     /// When the deferred close of a polling session is given up.
     close_deadline: Option<Instant>,
 }
@@ -126,7 +126,7 @@ impl Session {
             notify_drain: false,
             last_tick: 0,
             leaves_requests: false,
-            paused: false,
+            paused: None,
             close_deadline: None,
         }
     }
@@ -146,15 +146,21 @@ impl Session {
         self.state == State::Closed
     }
 
-    /// Its stream is not read for a while.
-    pub fn pause(&mut self) {
-        self.paused = true;
+    /// A stream is not read for a while.
+    pub fn pause(&mut self, link: u32) {
+        self.paused = Some(link);
     }
 
-    /// Its stream is read again.
-    pub fn resume(&mut self, ctx: &mut Context) {
-        self.paused = false;
-        self.inbound.heartbeat.excuse(ctx.now, &self.config);
+    /// It is read again.
+    pub fn resume(&mut self, ctx: &mut Context, link: u32) {
+        if self.paused.take_if(|paused| *paused == link).is_some() && self.speaks_over(link) {
+            self.inbound.heartbeat.excuse(ctx.now, &self.config);
+        }
+    }
+
+    /// True when a stream is that of the session's transport, and not of a probe.
+    fn speaks_over(&self, link: u32) -> bool {
+        matches!(&self.transport, Transport::WebSocket(ws) if ws.link == link)
     }
 
     /// Leaves pings and pongs to JavaScript, or takes them back. JavaScript has to see the GETs then.
@@ -315,7 +321,7 @@ impl Session {
 
     /// The peer closed a stream, or it failed.
     pub fn on_stream_end(&mut self, ctx: &mut Context, link: u32) {
-        if matches!(&self.transport, Transport::WebSocket(ws) if ws.link == link) {
+        if self.speaks_over(link) {
             self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
         } else if self.probe.as_ref().is_some_and(|probe| probe.ws.link == link) {
             self.drop_probe(ctx, Farewell::Drop);
@@ -539,8 +545,9 @@ impl Session {
     /// fault: in a stream that is not read, or with JavaScript, which was too busy to look.
     fn excuses(&mut self, ctx: &Context) -> bool {
         let depends = self.depends_on_javascript();
+        let is_unread = self.paused.is_some_and(|link| self.speaks_over(link));
         let heartbeat = &mut self.inbound.heartbeat;
-        if self.paused {
+        if is_unread {
             return heartbeat.excuse(ctx.now, &self.config);
         }
         let Some(port) = ctx.port(self.inbound.port).filter(|_| depends) else { return false };

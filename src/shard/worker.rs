@@ -825,17 +825,17 @@ impl Shared {
                 if let Some((port, drains)) = round.wait {
                     // TCP pushes back on the peer until JavaScript has caught up.
                     Box::pin(async move { port.drained_since(drains).await }).await;
-                    self.resume(key);
+                    self.resume(key, link);
                 }
             }
         }
     }
 
     #[cfg(unix)]
-    fn resume(&self, key: u32) {
+    fn resume(&self, key: u32, link: u32) {
         let mut state = self.state.borrow_mut();
         state.ctx.now = Instant::now();
-        state.with(key, Session::resume);
+        state.with(key, |session, ctx| session.resume(ctx, link));
     }
 
     /// Reads once and lets the session take the bytes in.
@@ -845,7 +845,7 @@ impl Shared {
         let port = state.with(key, |session, _| session.port());
         let is_crowded =
             port.and_then(|id| state.ctx.port(id)).is_some_and(|port| port.is_crowded());
-        if is_crowded && let Some(wait) = backlog.check(&mut state, key) {
+        if is_crowded && let Some(wait) = backlog.check(&mut state, key, link) {
             // Others have brought too much since this one was read.
             return Round { emptied: false, flow: ControlFlow::Continue(()), wait: Some(wait) };
         }
@@ -877,7 +877,10 @@ impl Shared {
             }
         };
         state.read_buffer = buffer;
-        let wait = backlog.check(&mut state, key);
+        let wait = match flow {
+            ControlFlow::Continue(()) => backlog.check(&mut state, key, link),
+            ControlFlow::Break(()) => None,
+        };
         state.ctx.flush_large_events();
         if state.has_work() {
             self.queue.wake();
@@ -925,8 +928,8 @@ struct Backlog {
 
 #[cfg(unix)]
 impl Backlog {
-    /// Says whom to wait for before more is read, if anybody. The session is paused then.
-    fn check(&mut self, state: &mut Shard, key: u32) -> Option<(Arc<Port>, u64)> {
+    /// Says whom to wait for before more is read of a stream, if anybody. It is paused then.
+    fn check(&mut self, state: &mut Shard, key: u32, link: u32) -> Option<(Arc<Port>, u64)> {
         let id = state.with(key, |session, _| session.port())?;
         let port = state.ctx.port(id)?.clone();
         let drains = port.drains();
@@ -942,7 +945,7 @@ impl Backlog {
             // Half a message, and nothing for JavaScript to drain: waiting would be for ever.
             return None;
         }
-        state.with(key, |session, _| session.pause());
+        state.with(key, |session, _| session.pause(link));
         Some((port, drains))
     }
 }
