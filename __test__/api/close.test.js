@@ -11,7 +11,7 @@ const path = require("node:path");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connectTo } = require("socket.io-client");
 const { isReference, target } = require("../support/target");
-const { test, eachTransport } = require("../support/scenario");
+const { TRANSPORTS, test, eachTransport } = require("../support/scenario");
 const { connected, listen, serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { deferred, next, until } = require("../support/events");
@@ -38,6 +38,35 @@ eachTransport("io.close() ends the clients and stops listening", async (t, trans
   assert.equal(app.io.engine.clientsCount, 0);
   assert.equal(app.io.sockets.sockets.size, 0);
   await assert.rejects(request(url), { code: "ECONNREFUSED" });
+});
+
+eachTransport(
+  "io.close() goes on where a connection's end takes others along",
+  async (t, transport) => {
+    const app = await serve(t, { transport });
+    const ends = await app.connectAll(3);
+    const conns = ends.map(({ socket }) => socket.conn);
+    for (const conn of conns) {
+      conn.on("close", () => conns.forEach((other) => other.close(true)));
+    }
+    const closed = app.io.close();
+    app.httpServer.closeAllConnections();
+    await closed;
+    assert.equal(app.httpServer.listening, false);
+    assert.equal(app.io.engine.clientsCount, 0);
+  },
+);
+
+test("engine.close() goes on where a connection's end takes others along", async (t) => {
+  const app = await serve(t, { transport: TRANSPORTS.websocket });
+  const ends = await app.connectAll(3);
+  const gone = ends.map(({ client }) => next(client, "disconnect"));
+  for (const { socket } of ends) {
+    socket.on("disconnect", () => app.io.disconnectSockets(true));
+  }
+  app.io.engine.close();
+  await Promise.all(gone);
+  assert.equal(app.io.engine.clientsCount, 0);
 });
 
 /** Rounds, in each of which the server closes a turn of the event loop later. */

@@ -8,7 +8,7 @@ const net = require("node:net");
 const zlib = require("node:zlib");
 const { Decoder, Encoder } = require("socket.io-parser");
 const { isReference, target } = require("../support/target");
-const { test, eachTransport } = require("../support/scenario");
+const { TRANSPORTS, test, eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { atEnd } = require("../support/cleanup");
 const { deferred, next, settle, until } = require("../support/events");
@@ -358,6 +358,22 @@ test("upgradeTimeout closes a WebSocket that does not complete its upgrade", asy
   await next(webSocket, "close");
   const conn = app.io.engine.clients[open.sid];
   assert.deepEqual([conn.readyState, conn.transport.name], ["open", "polling"]);
+});
+
+test("allowRequest that answers twice opens one connection", async (t) => {
+  const allowRequest = (req, done) => {
+    done(null, true);
+    try {
+      done(null, true);
+    } catch {
+      // As the reference says: one socket cannot be taken twice.
+    }
+  };
+  const app = await serve(t, { transport: TRANSPORTS.websocket, options: { allowRequest } });
+  const { client, socket } = await app.connect();
+  await settle(client, socket);
+  assert.equal(app.io.engine.clientsCount, 1);
+  assert.equal(app.io.sockets.sockets.size, 1);
 });
 
 test("allowRequest may be asynchronous and sees headers and query", async (t) => {

@@ -223,7 +223,13 @@ class Server extends EventEmitter {
     if (!this.opts.allowRequest) {
       return fn();
     }
+    let hasAnswered = false;
     return this.opts.allowRequest(req, (message, success) => {
+      if (hasAnswered) {
+        debug("allowRequest has answered already");
+        return;
+      }
+      hasAnswered = true;
       if (success) {
         fn();
       } else {
@@ -487,7 +493,8 @@ class Server extends EventEmitter {
   close() {
     debug("closing all %d clients", this.clientsCount);
     for (const id of Object.keys(this._clients)) {
-      this._clients[id].close(true);
+      // One that has just closed may have taken others along.
+      this._clients[id]?.close(true);
     }
     this.cleanup();
     return this;
