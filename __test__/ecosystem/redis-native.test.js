@@ -163,4 +163,68 @@ function declare() {
     });
     assert.equal(isLost, false);
   });
+
+  test("what no server would publish is ignored", async (t) => {
+    const url = await startRedis(t);
+    const [{ app, client }] = await start(t, create(url));
+    const publisher = load("redis").createClient({ url });
+    publisher.on("error", () => {});
+    await publisher.connect();
+    atEnd(t, () => publisher.destroy());
+    const { encode } = load("notepack.io");
+    const all = { rooms: [], except: [] };
+    const event = { type: 2, data: ["odd"], nsp: "/" };
+    const broadcasts = [
+      ...[5, "text", { type: 2, nsp: "/" }, { ...event, data: "odd" }, { ...event, data: [] }],
+      ...[
+        { ...event, data: { 0: "odd" } },
+        { ...event, type: 9 },
+        { ...event, type: 1 },
+      ],
+    ].map((packet) => ["other", packet, all]);
+    for (const opts of [5, { rooms: 5 }, { rooms: [], except: "text" }]) {
+      broadcasts.push(["other", event, opts]);
+    }
+    const requests = [
+      ...[
+        { type: 0, rooms: 5 },
+        { type: 2, opts: { rooms: 5 } },
+        { type: 2, opts: all, rooms: 5 },
+      ],
+      ...[{ type: 3, opts: all, rooms: 5 }, { type: 5 }, { type: 5, opts: { rooms: {} } }],
+      ...[{ type: 6, data: "text" }, { type: 7 }, { type: 7, opts: all, packet: { type: 2 } }],
+    ];
+    client.onAny((name) => assert.equal(name, "last"));
+    const last = next(client, "last");
+    for (const broadcast of broadcasts) {
+      await publisher.publish("socket.io#/#", encode(broadcast));
+    }
+    for (const request of requests) {
+      const text = JSON.stringify({ uid: "other", requestId: "1", ...request });
+      await publisher.publish("socket.io-request#/#", text);
+    }
+    const sound = ["other", { ...event, data: ["last"] }, all];
+    await publisher.publish("socket.io#/#", encode(sound));
+    await last;
+    assert.equal(client.connected, true);
+    assert.equal((await app.io.fetchSockets()).length, 1);
+  });
+
+  test("what a listener of the adapter throws takes no message along", async (t) => {
+    const url = await startRedis(t);
+    const adapter = create(url);
+    const thrown = [];
+    process.setUncaughtExceptionCaptureCallback((err) => thrown.push(err.message));
+    atEnd(t, () => process.setUncaughtExceptionCaptureCallback(null));
+    const app = await serve(t, { options: { adapter } });
+    app.io.of("/").adapter.on("ready", () => {
+      throw new Error("not today");
+    });
+    // What Redis says now is taken in at once, further below.
+    const counted = app.io.of("/").adapter.serverCount();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    assert.equal(await counted, 1);
+    await until(() => thrown.length > 0, "the listener has thrown");
+    assert.deepEqual(thrown, ["not today"]);
+  });
 }

@@ -58,8 +58,9 @@ impl<'a> Message<'a> {
                 _ => return None,
             }
         }
-        let is_whole = is_event && message.data.first() == Some(&b'[') && reader.is_at_end();
-        is_whole.then_some(message)
+        // A name is a text or a number.
+        let has_name = matches!(message.data.get(..2), Some([b'[', b'"' | b'-' | b'0'..=b'9']));
+        (is_event && has_name && reader.is_at_end()).then_some(message)
     }
 
     fn flags(&mut self, reader: &mut Reader<'a>) -> Option<()> {
@@ -124,6 +125,9 @@ mod tests {
         for payload in [
             &b"\x93\xa3uid\x83\xa4type\x02\xa4data\x91\xa1x\xa2id\x01\x81\xa5rooms\x90"[..],
             b"\x93\xa3uid\x82\xa4type\x03\xa4data\x91\xa1x\x81\xa5rooms\x90",
+            b"\x93\xa3uid\x82\xa4type\x02\xa4data\x90\x81\xa5rooms\x90",
+            b"\x93\xa3uid\x82\xa4type\x02\xa4data\x91\xc0\x81\xa5rooms\x90",
+            b"\x93\xa3uid\x82\xa4type\x02\xa4data\xa1x\x81\xa5rooms\x90",
             b"\x93\xa3uid\x82\xa4type\x02\xa4data\x91\xa1x",
             b"\x92\xa3uid\x80",
             b"",

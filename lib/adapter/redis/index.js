@@ -17,6 +17,7 @@ const {
   withNativeRooms,
 } = require("../native-rooms");
 const { RedisLink } = require("./link");
+const { isEvent, isList, isSelection } = require("./messages");
 const { readOptions } = require("./options");
 const { RequestType, Requests } = require("./requests");
 
@@ -259,6 +260,10 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     if (uid === this.uid || !packet || !opts || (packet.nsp ?? "/") !== this.nsp.name) {
       return;
     }
+    if (!isEvent(packet) || !isSelection(opts)) {
+      debug("ignoring a malformed broadcast: %j", decoded);
+      return;
+    }
     super.broadcast(packet, { ...setsOf(opts), flags: opts.flags });
   }
 
@@ -290,6 +295,10 @@ class RedisAdapter extends withNativeRooms(Adapter) {
 
   _answer(request) {
     const { type, requestId } = request;
+    if ((request.opts && !isSelection(request.opts)) || !isList(request.rooms)) {
+      debug("ignoring a malformed request: %j", request);
+      return;
+    }
     const opts = request.opts && setsOf(request.opts);
     switch (type) {
       case RequestType.SOCKETS:
@@ -314,6 +323,9 @@ class RedisAdapter extends withNativeRooms(Adapter) {
         this._change(request, opts, (found) => found.disconnect(request.close));
         break;
       case RequestType.REMOTE_FETCH:
+        if (!opts) {
+          break;
+        }
         super.fetchSockets(opts).then((sockets) => {
           this._respond(request, { sockets: sockets.map(describe) });
         });
@@ -322,6 +334,9 @@ class RedisAdapter extends withNativeRooms(Adapter) {
         this._onServerSideEmit(request);
         break;
       case RequestType.BROADCAST:
+        if (!opts || !isEvent(request.packet)) {
+          break;
+        }
         super.broadcastWithAck(
           request.packet,
           opts,

@@ -5,6 +5,7 @@
 
 const debug = require("debug")("ferrio:redis");
 const { core } = require("../../dispatch");
+const { nextTick } = require("../../scheduling");
 
 class RedisLink {
   constructor(place) {
@@ -100,7 +101,7 @@ class RedisLink {
           debug("connected");
           this._isDown = false;
           for (const adapter of this._adapters.values()) {
-            adapter.emit("ready");
+            contain(() => adapter.emit("ready"));
           }
           break;
         case ERROR:
@@ -127,14 +128,7 @@ class RedisLink {
     if (adapter === undefined) {
       return;
     }
-    try {
-      handle(adapter);
-    } catch (err) {
-      // A listener's: the other messages have nothing to do with it.
-      process.nextTick(() => {
-        throw err;
-      });
-    }
+    contain(() => handle(adapter));
     this._native?.settle(id);
   }
 
@@ -145,7 +139,7 @@ class RedisLink {
     for (const adapter of this._adapters.values()) {
       if (adapter.listenerCount("error") > 0) {
         isHeard = true;
-        adapter.emit("error", err);
+        contain(() => adapter.emit("error", err));
       }
     }
     if (!isHeard && !this._isDown) {
@@ -155,6 +149,17 @@ class RedisLink {
       );
     }
     this._isDown = true;
+  }
+}
+
+/** Runs what may call listeners. What they throw is no concern of the messages behind. */
+function contain(work) {
+  try {
+    work();
+  } catch (err) {
+    nextTick(() => {
+      throw err;
+    });
   }
 }
 
