@@ -200,7 +200,7 @@ function emitAndCollect(operator, packet, ack) {
     // would keep it for as long as they are connected.
     if (packet.id !== undefined) {
       for (const socket of adapter.nsp.sockets.values()) {
-        socket.acks.delete(packet.id);
+        socket._forgetAck(packet.id);
       }
     }
     const result = flags.expectSingleResponse ? null : responses;

@@ -77,9 +77,15 @@ function readConnect(data) {
   }
 }
 
-/** Counts a connected socket. The core knows a namespace while it has any. */
+/**
+ * Counts a connected socket, once: a middleware may have called `next()` twice. The core knows a
+ * namespace while it has any.
+ */
 function enterNamespace(socket) {
   const { nsp, adapter } = socket;
+  if (socket[kEntry] !== undefined) {
+    return socket[kEntry].number;
+  }
   const entry = entryOf(nsp);
   if (entry.sockets++ === 0) {
     entry.number = takeNumber();

@@ -305,6 +305,11 @@ class Socket extends StrictEventEmitter {
     this.acks.delete(packet.id);
   }
 
+  /** Gives up on an answer. */
+  _forgetAck(id) {
+    this[kAcks]?.delete(id);
+  }
+
   /** Takes the client's leave of the namespace. */
   ondisconnect() {
     debug("got disconnect packet");

@@ -63,7 +63,8 @@ function runEmits(emits, from) {
   try {
     while (at < emits.length) {
       at += 3;
-      emits[at - 3](emits[at - 2], emits[at - 1]);
+      const emit = emits[at - 3];
+      emit(emits[at - 2], emits[at - 1]);
     }
     done = true;
   } finally {

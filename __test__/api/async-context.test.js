@@ -3,11 +3,11 @@
 // AsyncLocalStorage across what the server does for the application.
 
 const assert = require("node:assert/strict");
-const { AsyncLocalStorage } = require("node:async_hooks");
+const { AsyncLocalStorage, createHook } = require("node:async_hooks");
 const { eachTransport } = require("../support/scenario");
 const { serve } = require("../support/app");
 const { isReference } = require("../support/target");
-const { deferred, next } = require("../support/events");
+const { deferred, next, until } = require("../support/events");
 
 eachTransport("a store made in a listener lasts through its awaits", async (t, transport) => {
   const app = await serve(t, { transport });
@@ -140,4 +140,26 @@ eachTransport(
     assert.equal(seen.length, 5);
     assert.deepEqual([...new Set(seen)], ["request 1"]);
   },
+);
+
+eachTransport(
+  "the asynchronous resource of a connection is destroyed with it",
+  async (t, transport) => {
+    const alive = new Set();
+    const hook = createHook({
+      init: (id, type) => type === "FERRIOCONNECTION" && alive.add(id),
+      destroy: (id) => alive.delete(id),
+    }).enable();
+    t.after(() => hook.disable());
+    const app = await serve(t, { transport });
+    const ends = await app.connectAll(3);
+    assert.equal(alive.size, 3);
+    const gone = ends.map(({ socket }) => next(socket, "disconnect"));
+    ends[0].client.disconnect();
+    ends[1].socket.disconnect(true);
+    ends[2].socket.conn.close(true);
+    await Promise.all(gone);
+    await until(() => alive.size === 0, "the resources are destroyed");
+  },
+  isReference ? [] : undefined,
 );

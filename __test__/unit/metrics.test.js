@@ -36,6 +36,27 @@ test("connections, events, deliveries and reasons are counted", async (t) => {
   assert.equal(metrics().closed["forced close"], after.closed["forced close"] + 1);
 });
 
+test("broadcasts stay the core's after a middleware has called next() twice", async (t) => {
+  const app = await serveOwn(t);
+  let times = 2;
+  app.io.use((_socket, proceed) => {
+    for (let i = 0; i < times; i++) {
+      proceed();
+    }
+  });
+  const twice = await app.connect();
+  times = 1;
+  const { client } = await app.connect();
+  const left = next(twice.socket, "disconnect");
+  twice.client.disconnect();
+  await left;
+  const before = metrics().broadcasts;
+  const heard = next(client, "news");
+  app.io.emit("news");
+  await heard;
+  assert.equal(metrics().broadcasts, before + 1);
+});
+
 test("answers to pings are counted by the time they took", async (t) => {
   const app = await serveOwn(t, { pingInterval: 50 });
   const count = () => Object.values(metrics().heartbeat.buckets).reduce((sum, n) => sum + n, 0);

@@ -577,7 +577,11 @@ class Socket extends LeanEmitter {
       reason = "transport close";
     }
     debug("%s: the core has closed the session: %s", this.id, reason);
-    this._context.runInAsyncScope(this._endWith, this, reason, error);
+    try {
+      this._context.runInAsyncScope(this._endWith, this, reason, error);
+    } finally {
+      this._context.emitDestroy();
+    }
   }
 
   _endWith(reason, error) {
@@ -638,7 +642,7 @@ class Socket extends LeanEmitter {
     debug("%s: the upgrade has failed", this.id);
     const transport = this._probes?.get(link);
     this._probes?.delete(link);
-    this.upgrading = false;
+    this.upgrading = (this._probes?.size ?? 0) > 0;
     if (transport !== undefined) {
       this._context.runInAsyncScope(transport.onClose, transport);
     }
