@@ -77,8 +77,8 @@ enum Step<'a> {
     WatchFrames,
     Beat,
     Waiting,
-    Pause,
-    Resume,
+    Pause(bool),
+    Resume(bool),
     Sleep(u16),
 }
 
@@ -318,8 +318,14 @@ impl Bench {
             Step::Waiting => {
                 self.session.waiting(&mut self.ctx);
             }
-            Step::Pause => self.session.pause(),
-            Step::Resume => self.session.resume(&mut self.ctx),
+            Step::Pause(is_latest) => {
+                let link = self.link(*is_latest);
+                self.session.pause(link);
+            }
+            Step::Resume(is_latest) => {
+                let link = self.link(*is_latest);
+                self.session.resume(&mut self.ctx, link);
+            }
             Step::Sleep(ms) => self.sleep(Duration::from_millis((*ms).into())),
         }
     }
