@@ -59,6 +59,24 @@ test("a client on polling outlives a busy thread", async (t) => {
   await Promise.all([alive, answering]);
 });
 
+test("a WebSocket whose writes are watched is pinged before it is given up", async (t) => {
+  const app = await serveOwn(t, IMPATIENT);
+  const url = `ws://127.0.0.1:${app.io.httpServer.address().port}/socket.io/`;
+  const opened = next(app.io.engine, "connection");
+  const webSocket = new WebSocket(`${url}?EIO=4&transport=websocket`);
+  atEnd(t, () => webSocket.terminate());
+  webSocket.on("message", (packet) => String(packet) === "2" && webSocket.send("3"));
+  const [conn] = await opened;
+  // Its pings are made in JavaScript from here on.
+  conn.on("packetCreate", () => {});
+  const alive = heartbeats(conn, 3);
+  for (let i = 0; i < 3; i++) {
+    block();
+    await next(conn, "heartbeat");
+  }
+  await alive;
+});
+
 test("a thread that is busy now and then notices that a client on polling is gone", async (t) => {
   const app = await serveOwn(t, { pingInterval: 100, pingTimeout: 400, acceptor: "node" });
   const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;

@@ -196,6 +196,79 @@ test("bytes are limited, too, and action 'disconnect' ends the connection", asyn
   assert.match(details.message ?? String(details), /rate limit exceeded/);
 });
 
+for (const isRaw of [false, true]) {
+  const how = isRaw ? "undecoded" : "decoded";
+  test(`bytes of acknowledgements are not limited, ${how}`, async (t) => {
+    const app = await serveOwn(t, { rateLimit: { events: 2, bytes: 1000, per: 86_400_000 } });
+    const { client, socket } = await app.connect();
+    if (isRaw) {
+      socket.conn.on("packet", () => {});
+    }
+    client.on("question", (answer) => answer(Buffer.alloc(400), Buffer.alloc(400)));
+    for (let i = 0; i < 5; i++) {
+      const answer = new Promise((resolve) => {
+        socket.timeout(10_000).emit("question", (error, ...parts) => resolve(error ?? parts));
+      });
+      assert.deepEqual(
+        (await answer).map?.(({ length }) => length),
+        [400, 400],
+      );
+    }
+  });
+}
+
+test("an event with long arguments and attachments is dropped whole, or not at all", async (t) => {
+  const app = await serveOwn(t, {
+    rateLimit: { events: 1, per: 86_400_000 },
+    maxHttpBufferSize: 1e7,
+  });
+  const { client, socket } = await app.connect();
+  // Too long to be decoded by the core.
+  const long = "x".repeat(2_000_000);
+  const heard = next(socket, "long");
+  client.emit("long", long, Buffer.from([1]), Buffer.from([2]));
+  const [text, one, two] = await heard;
+  assert.deepEqual([text.length, one[0], two[0]], [long.length, 1, 2]);
+  client.on("question", (answer) => answer("still here"));
+  assert.equal(await socket.timeout(10_000).emitWithAck("question"), "still here");
+});
+
+test("a client for which much waits may say something", async (t) => {
+  const app = await serveOwn(t, { maxBackpressure: 1_000_000 });
+  const connected = next(app.io, "connection");
+  const { open } = await openPolling(app.url);
+  const session = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  await request(session, { method: "POST", body: "40" });
+  const [socket] = await connected;
+  await request(session);
+  // Their bytes are far below the limit.
+  const count = 16_000;
+  for (let i = 0; i < count; i++) {
+    socket.emit("t", 1);
+  }
+  const heard = next(socket, "hello");
+  await request(session, { method: "POST", body: '42["hello"]' });
+  await heard;
+  assert.equal((await request(session)).text.split("\x1e").length, count);
+});
+
+for (const watch of ["connection", "engine"]) {
+  test(`maxBackpressure holds while a listener of the ${watch} watches writes`, async (t) => {
+    const app = await serveOwn(t, { maxBackpressure: 1_000_000 });
+    const deaf = await deafClient(t, app);
+    (watch === "engine" ? app.io.engine : deaf.conn).on("drain", () => {});
+    const before = metrics().dropped.backpressure;
+    const gone = next(deaf, "disconnect");
+    const payload = Buffer.alloc(100_000);
+    for (let sent = 0; deaf.connected && sent < 500; sent++) {
+      deaf.emit("b", payload);
+      await new Promise(setImmediate);
+    }
+    assert.equal((await gone)[0], "limit exceeded");
+    assert.equal(metrics().dropped.backpressure, before + 1);
+  });
+}
+
 test("an event that is watched undecoded is dropped whole, or not at all", async (t) => {
   const app = await serveOwn(t, { rateLimit: { events: 2, per: 86_400_000 } });
   const { client, socket } = await app.connect();

@@ -229,6 +229,18 @@ function declare() {
     await assert.rejects(connectSecure(t, app, { ALPNProtocols: ["h2"] }));
   });
 
+  test("a request whose end comes right behind it is answered", async (t) => {
+    const app = await serveSecure(t);
+    const request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
+    // The end of the handshake, the request and its end come in one read now and then only.
+    for (let i = 0; i < 40; i++) {
+      const socket = tls.connect({ port: app.port, host: "127.0.0.1", ca: cert });
+      atEnd(t, () => socket.destroy());
+      socket.end(request);
+      assert.match(await read(socket, /sid/), /^HTTP\/1\.1 200 OK/);
+    }
+  });
+
   test("the server name chooses the certificate", async (t) => {
     const exact = selfSigned({ host: "one.example" });
     const wild = selfSigned({ host: "*.example" });

@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
             assert_eq!(data, text[1..]);
         }
     }
-    let counted = socket::attachments_of_event(text);
+    let counted = socket::kind_and_attachments(text);
     let Some(header) = socket::parse(text) else { return };
     let digit = match header.kind {
         Kind::Event => "2",
@@ -25,9 +25,7 @@ fuzz_target!(|text: &str| {
         Kind::BinaryAck => "6",
     };
     assert_eq!(header.kind.is_binary(), (1..=10).contains(&header.attachments));
-    if !header.kind.is_ack() {
-        assert_eq!(counted, Some(header.attachments as usize));
-    }
+    assert_eq!(counted, (!header.kind.is_ack(), header.attachments as usize));
     let rest = text.strip_prefix(digit).expect("its digit");
     let rest = match header.kind.is_binary() {
         true => rest.strip_prefix(&format!("{}-", header.attachments)).expect("its attachments"),

@@ -66,6 +66,15 @@ function maxHandshakes(opts) {
 }
 
 /**
+ * How many bytes may wait for a client.
+ * @param {any} opts
+ * @returns {number}
+ */
+function maxBackpressure(opts) {
+  return opts.maxBackpressure ?? DEFAULT_MAX_BACKPRESSURE;
+}
+
+/**
  * Applies the limits among the options, now and whenever one is set anew.
  * @param {any} opts the live options
  * @param {number} engine the core's number of the engine
@@ -87,4 +96,4 @@ function defineLimits(opts, engine) {
   }
 }
 
-module.exports = { defineLimits, maxHandshakes };
+module.exports = { defineLimits, maxBackpressure, maxHandshakes };

@@ -109,6 +109,9 @@ class Polling extends Transport {
     req.once("close", () => {
       if (!poll.done) {
         requests.delete(id);
+        if (first) {
+          cleanup();
+        }
         core.abortPoll(handle, id);
       }
     });

@@ -18,6 +18,7 @@ const {
   transportError,
 } = require("./transport");
 const { Origin } = require("./accepted");
+const { maxBackpressure } = require("./limits");
 const { dropViews, holdsPackets, showWaiting } = require("./waiting");
 
 /** Events that show packets as they came in: the core stops decoding for them. */
@@ -61,6 +62,8 @@ class Socket extends LeanEmitter {
     this._ordinal = -1;
     this.nextOrdinal = 0;
     this._writtenIn = 0;
+    /** Length of what waits here, and not in the core. */
+    this._waitingBytes = 0;
     /** Lengths of what was written in that tick behind the first packet. */
     this._more = NONE;
     // Listeners run in the asynchronous context of the handshake, whichever read or timer of the
@@ -276,11 +279,27 @@ class Socket extends LeanEmitter {
     }
     if (this._isWatched()) {
       dropViews(this._writeBuffer);
+      if (this._isTooSlow()) {
+        // The core does not see what waits here.
+        core.cutOff(this.handle);
+        return;
+      }
+      this._waitingBytes += lengthOf(packet);
       this._buffer().push(packet);
       this.flush();
     } else {
       this._handOver(packet);
     }
+  }
+
+  /** True when so much waits here that nothing more should. */
+  _isTooSlow() {
+    const limit = maxBackpressure(this.server.opts);
+    if (this._waitingBytes > limit) {
+      // Others may have taken something out.
+      this._waitingBytes = this._writeBuffer.reduce((sum, packet) => sum + lengthOf(packet), 0);
+    }
+    return this._waitingBytes > limit && this.handle !== -1;
   }
 
   /** Hands over what waits here, if the transport can take it. */
@@ -298,6 +317,7 @@ class Socket extends LeanEmitter {
     this.server.emit("flush", this, this._writeBuffer);
     const buffer = this._writeBuffer;
     this._writeBuffer = NONE;
+    this._waitingBytes = 0;
     this.sentCallbackFn.push(this.packetsFn);
     this.packetsFn = [];
     transport.send(buffer);
@@ -736,6 +756,14 @@ const ON_DEMAND = {
 };
 
 const Listeners = listenerTable();
+/**
+ * Length of a packet's data.
+ * @param {any} packet
+ */
+function lengthOf({ data }) {
+  return data?.length ?? data?.byteLength ?? 0;
+}
+
 /** No packets, which is the usual case and needs no list of its own. @type {any} */
 const NONE = Object.freeze([]);
 

@@ -18,7 +18,7 @@ use crate::owed::Owed;
 use crate::proto::deflate::{Agreement, Settings};
 use crate::proto::engine::{PacketType, Revision};
 use crate::proto::frame::{self, OpCode};
-use crate::session::{Identity, PortId};
+use crate::session::{Identity, PortId, TOO_SLOW};
 use crate::shard::{
     Answer, Barrier, Broadcast, Command, Group, Inline, Link, Open, Pool, Post, Registry, RoomId,
     SessionRef, Start, Unwritten, Upgrade, next_link,
@@ -392,6 +392,14 @@ impl Core {
         };
         let close = close.map(|payload| payload.to_vec());
         self.send(handle, |key| Command::Fail { key, reason, description, close });
+    }
+
+    /// Ends the session of a client for which more waits in JavaScript than may.
+    #[napi(catch_unwind)]
+    pub fn cut_off(&self, handle: u32) {
+        let reason = CloseReason::LimitExceeded;
+        let description = Some(TOO_SLOW.to_owned());
+        self.send(handle, |key| Command::Fail { key, reason, description, close: None });
     }
 
     /// Sends a WebSocket frame as it is. Opcodes: 1 text, 2 binary, 9 ping, 10 pong.

@@ -76,12 +76,14 @@ pub fn parse(text: &str) -> Option<Header<'_>> {
     Some(Header { kind, attachments, nsp, id, args })
 }
 
-/// How many binary messages follow a text message that looks like an event; `None` for all others.
-pub fn attachments_of_event(text: &str) -> Option<usize> {
-    match text.as_bytes().first()? {
-        b'2' => Some(0),
-        b'5' => Some(attachments(text.get(1..)?).map_or(0, |(count, _)| count as usize)),
-        _ => None,
+/// Whether a text message looks like an event, and how many binary messages follow it.
+pub fn kind_and_attachments(text: &str) -> (bool, usize) {
+    let count = || attachments(text.get(1..)?).map(|(count, _)| count as usize);
+    match text.as_bytes().first() {
+        Some(b'2') => (true, 0),
+        Some(b'5') => (true, count().unwrap_or(0)),
+        Some(b'6') => (false, count().unwrap_or(0)),
+        _ => (false, 0),
     }
 }
 

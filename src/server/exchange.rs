@@ -69,7 +69,10 @@ async fn open(
     }
     let origin = Origin { acceptor, peer: peer.as_ref(), head };
     let opened = handshake::open_polling(&origin, local, route, wire.fd.get_ref()).await;
-    let Some((sid, packet, owed)) = opened else { return Outcome::Declined };
+    let Some((sid, packet, owed)) = opened else {
+        acceptor.heard(1);
+        return Outcome::Declined;
+    };
     let polling = Polling { pending: None, supports_binary: true, jsonp: None };
     let open = Packet::text(PacketType::Open, &[packet.as_bytes()]);
     let body = polling.encode(&[open], Revision::V4);

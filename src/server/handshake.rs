@@ -78,7 +78,7 @@ fn open_web_socket(mut switching: Switching<'_>, route: &Route, response: String
         return switching.parts.write_once(&response::overloaded());
     }
     let Switching { acceptor, local, peer, head, rest, parts } = switching;
-    let Some(sid) = local.sids.borrow_mut().next() else { return };
+    let Some(sid) = local.sids.borrow_mut().next() else { return acceptor.heard(1) };
     let link = next_link();
     let Parts { fd, tls } = parts;
     let origin = Origin { acceptor, peer: peer.as_ref(), head };

@@ -72,11 +72,15 @@ impl Wire {
     pub async fn shake_hands(&mut self, buffer: &mut Vec<u8>) -> bool {
         let Some(tls) = &mut self.tls else { return true };
         loop {
-            if flush(&self.fd, tls).await.is_err() || tls.has_ended() {
+            if flush(&self.fd, tls).await.is_err() {
                 return false;
             }
             if !tls.is_handshaking() {
+                // A request may have come along, and the end of it.
                 return true;
+            }
+            if tls.has_ended() {
+                return false;
             }
             match read_records(&self.fd, tls, buffer) {
                 Read::Bytes(_) => {}

@@ -55,8 +55,10 @@ pub struct Inbound {
     rate: Option<Box<Rate>>,
     /// Attachments still to come of an event that was dropped.
     unwanted: usize,
-    /// Attachments still to come of an event that was delivered undecoded.
+    /// Attachments still to come of a packet that was delivered undecoded.
     owed: usize,
+    /// Those of the packet at hand count: it is an event.
+    counts: bool,
 }
 
 /// Why decoding closes the session.
@@ -98,6 +100,7 @@ impl Inbound {
             rate: None,
             unwanted: 0,
             owed: 0,
+            counts: false,
         }
     }
 
@@ -124,6 +127,11 @@ impl Inbound {
     /// Leaves pings and pongs to JavaScript, or takes them back.
     pub fn set_watched(&mut self, watched: bool) {
         self.watched = watched;
+    }
+
+    /// True when JavaScript sends pings and pongs itself.
+    pub fn is_watched(&self) -> bool {
+        self.watched
     }
 
     /// True when the heartbeat packet was left to JavaScript.
@@ -248,14 +256,13 @@ impl Inbound {
 
     fn on_text_message(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
         (self.unwanted, self.owed) = (0, 0);
-        if let Some(limit) = self.config.rate_limit()
-            && let Some(attachments) = socket::attachments_of_event(text)
-        {
-            if !self.rate.get_or_insert_default().allows(limit, ctx.now, text.len()) {
+        if let Some(limit) = self.config.rate_limit() {
+            let (is_event, attachments) = socket::kind_and_attachments(text);
+            self.counts = is_event;
+            if is_event && !self.rate.get_or_insert_default().allows(limit, ctx.now, text.len()) {
                 self.unwanted = attachments;
                 return self.refuse(ctx, limit);
             }
-            self.owed = if self.raw { attachments } else { 0 };
         }
         if self.raw || self.partial.is_some() {
             return self.deliver_raw(ctx, text);
@@ -289,12 +296,13 @@ impl Inbound {
             return ControlFlow::Continue(());
         }
         if let Some(limit) = self.config.rate_limit() {
-            // An attachment's bytes count; a message of a binary parser counts as an event, too.
+            // An attachment's bytes count if it is an event's; a message of a binary parser counts as an
+            // event.
             let rate = self.rate.get_or_insert_default();
             let is_owed = self.owed > 0;
             self.owed = self.owed.saturating_sub(1);
             let allowed = if is_owed || self.partial.is_some() {
-                rate.allows_bytes(limit, data.len())
+                !self.counts || rate.allows_bytes(limit, ctx.now, data.len())
             } else {
                 rate.allows(limit, ctx.now, data.len())
             };
@@ -344,13 +352,15 @@ impl Inbound {
     /// Hands a packet over undecoded, after whatever was held back before it.
     fn deliver_raw(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
         self.surrender_partial(ctx);
+        self.owed = socket::kind_and_attachments(text).1;
         ctx.events(self.port).raw_text(self.handle, text.to_owned());
         ControlFlow::Continue(())
     }
 
     fn surrender_partial(&mut self, ctx: &mut Context) {
         if let Some(partial) = self.partial.take() {
-            let Partial { text, attachments, .. } = *partial;
+            let Partial { text, expected, attachments } = *partial;
+            self.owed = expected - attachments.len();
             self.deliver_parts(ctx, text, attachments);
         }
     }

@@ -64,6 +64,8 @@ pub struct Session {
     leaves_requests: bool,
     /// The stream that is not read because JavaScript is behind.
     paused: Option<u32>,
+    /// Answers queued since everything was last written.
+    answers: usize,
     /// When the deferred close of a polling session is given up.
     close_deadline: Option<Instant>,
 }
@@ -127,6 +129,7 @@ impl Session {
             last_tick: 0,
             leaves_requests: false,
             paused: None,
+            answers: 0,
             close_deadline: None,
         }
     }
@@ -213,9 +216,7 @@ impl Session {
         if volatile && (self.last_tick == tick || !self.is_idle(ctx)) {
             return false;
         }
-        if self.is_too_slow(ctx) {
-            ctx.metrics.slow.add(1);
-            self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+        if self.cuts_off(ctx) {
             return false;
         }
         self.last_tick = tick;
@@ -223,19 +224,21 @@ impl Session {
         true
     }
 
-    /// True for a client that has not read for so long that nothing more should wait for it. Asked
-    /// before something is added: one message may be as large as it likes.
-    fn is_too_slow(&mut self, ctx: &mut Context) -> bool {
-        self.exceeds(ctx, Self::backlog)
+    /// Ends the session of a client that has not read for so long that nothing more should wait for
+    /// it. Asked before something is added: one message may be as large as it likes.
+    fn cuts_off(&mut self, ctx: &mut Context) -> bool {
+        let is_too_slow = self.exceeds(ctx, Self::backlog);
+        if is_too_slow {
+            ctx.metrics.slow.add(1);
+            self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
+        }
+        is_too_slow
     }
 
-    /// Ends the session when too many answers wait for a client that asks and does not read.
+    /// Ends the session when too many answers wait for a client that asks and does not read. What else
+    /// waits is limited when it is sent.
     fn limit_answers(&mut self, ctx: &mut Context) {
-        let cost = |session: &Self| match &session.transport {
-            Transport::WebSocket(ws) => cost_of_answers(&ws.out),
-            Transport::Polling(_) => session.backlog() + (session.queue.len() * PACKET_COST) as u64,
-            Transport::None => 0,
-        };
+        let cost = |session: &Self| (session.answers * ANSWER_COST) as u64;
         if self.state == State::Open && self.exceeds(ctx, cost) {
             ctx.metrics.slow.add(1);
             self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
@@ -296,6 +299,7 @@ impl Session {
                 let inbound = &mut self.inbound;
                 let mut close = None;
                 let mut fault = None;
+                let before = out.count();
                 let fed = decoder.feed(bytes, |message| {
                     match ctx.codec.decode(message, deflate.as_deref_mut()) {
                         Ok(message) => on_frame(inbound, ctx, out, &mut close, message),
@@ -305,12 +309,13 @@ impl Session {
                         }
                     }
                 });
-                let answers = !out.is_empty();
-                if answers {
+                let answers = out.count() - before;
+                if answers > 0 {
+                    self.answers += answers;
                     self.mark_dirty(ctx);
                 }
                 let goes_on = self.conclude(ctx, fault.map_or(fed, Err), close);
-                if answers && goes_on {
+                if answers > 0 && goes_on {
                     self.limit_answers(ctx);
                 }
                 goes_on && self.state != State::Closed
@@ -392,6 +397,11 @@ impl Session {
     ) {
         let farewell = match close {
             Some(payload) => Farewell::Words(payload),
+            None if reason == CloseReason::LimitExceeded => {
+                // It does not read.
+                ctx.metrics.slow.add(1);
+                Farewell::Drop
+            }
             None => Farewell::CloseFrame(None),
         };
         self.end(ctx, reason, description, farewell);
@@ -423,6 +433,9 @@ impl Session {
 
     /// Queues a WebSocket frame as it is. Without a WebSocket there is nothing to send it over.
     pub fn send_frame(&mut self, ctx: &mut Context, frame: bytes::Bytes) {
+        if self.cuts_off(ctx) {
+            return;
+        }
         if let Transport::WebSocket(ws) = &mut self.transport {
             ws.out.push(frame);
             self.mark_dirty(ctx);
@@ -455,7 +468,7 @@ impl Session {
                     self.drop_probe(ctx, Farewell::CloseFrame(None));
                 }
             }
-            TimerKind::Noop => self.on_noop_timer(ctx),
+            TimerKind::Noop => self.on_noop_timer(ctx, due),
             TimerKind::Close => {
                 if self.is_overdue(ctx) {
                     self.end(ctx, CloseReason::ForcedClose, None, Farewell::Drop);
@@ -496,6 +509,9 @@ impl Session {
             }
             Transport::None => false,
         };
+        if drained {
+            self.answers = 0;
+        }
         if drained && self.notify_drain {
             self.notify_drain = false;
             ctx.events(self.inbound.port).drained(self.inbound.handle);
@@ -558,8 +574,11 @@ impl Session {
             || heartbeat.doubt(ctx.now, STALL, &self.config)
     }
 
-    /// True when JavaScript passes on what the peer sends.
+    /// True when JavaScript passes on what the peer sends, or pings it.
     fn depends_on_javascript(&self) -> bool {
+        if self.inbound.is_watched() {
+            return true;
+        }
         match &self.transport {
             Transport::WebSocket(ws) => matches!(ws.stream, Stream::Bridge(_)),
             Transport::Polling(_) => true,
@@ -684,12 +703,6 @@ impl Session {
     }
 }
 
-/// What answers cost that wait behind the first. They are short, so what it takes to keep one counts,
-/// too.
-fn cost_of_answers(out: &WriteQueue) -> u64 {
-    (out.len_behind_first() + out.count() * PACKET_COST) as u64
-}
-
 /// What a frame means to an established WebSocket.
 fn on_frame(
     inbound: &mut Inbound,
@@ -761,10 +774,10 @@ fn flush_ws(
     Ok(state)
 }
 
-/// What a packet costs that waits, besides its bytes.
-const PACKET_COST: usize = 64;
+/// What an answer costs at most that waits: 127 bytes, and what it takes to keep them.
+const ANSWER_COST: usize = 192;
 /// What a session says that was closed for not reading.
-const TOO_SLOW: &str = "backpressure limit exceeded";
+pub const TOO_SLOW: &str = "backpressure limit exceeded";
 /// Close code of RFC 6455, section 7.4.1.
 const POLICY_VIOLATION: u16 = 1008;
 /// What a session says that a panic has ended.

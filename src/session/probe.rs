@@ -1,6 +1,7 @@
 //! The upgrade: the WebSocket that asks to take over from polling, until it does or fails.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::transport::{Packet, WebSocket, WriteQueue};
 
 use super::context::{Context, TimerKind};
 use super::farewell::{Farewell, leave};
-use super::{Session, State, Transport, cost_of_answers, on_frame};
+use super::{ANSWER_COST, Session, State, Transport, on_frame};
 
 /// A probe under way. `deadline` is fixed when it starts.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Probe {
     pub step: ProbeStep,
     /// When it has to be through.
     pub deadline: Instant,
+    /// When the GET that waits gets its next noop.
+    noop: Option<Instant>,
 }
 
 /// ```text
@@ -45,7 +48,7 @@ pub enum ProbeStep {
 impl Probe {
     /// A probe whose WebSocket handshake is done.
     pub fn new(ws: WebSocket, deadline: Instant) -> Self {
-        Self { ws, step: ProbeStep::Waiting, deadline }
+        Self { ws, step: ProbeStep::Waiting, deadline, noop: None }
     }
 }
 
@@ -155,8 +158,7 @@ impl Session {
             // before it switches is answered at once.
             self.flush(ctx);
             self.send_noop(ctx);
-            let next = ctx.now + config::FIRST_NOOP_INTERVAL;
-            ctx.timer(next, self.key, TimerKind::Noop);
+            self.schedule_noop(ctx, config::FIRST_NOOP_INTERVAL);
         } else {
             self.mark_dirty(ctx);
         }
@@ -167,7 +169,8 @@ impl Session {
     fn limit_probe(&mut self, ctx: &mut Context) -> bool {
         let limit = self.config.max_backpressure();
         let is_too_much = |session: &Self| {
-            session.probe.as_ref().is_some_and(|probe| cost_of_answers(&probe.ws.out) > limit)
+            let answers = session.probe.as_ref().map_or(0, |probe| probe.ws.out.count());
+            (answers * ANSWER_COST) as u64 > limit
         };
         if is_too_much(self) {
             // It may only be that so much was asked in one read.
@@ -204,10 +207,20 @@ impl Session {
         self.mark_dirty(ctx);
     }
 
-    pub(super) fn on_noop_timer(&mut self, ctx: &mut Context) {
-        if self.probe.as_ref().is_some_and(|probe| probe.step == ProbeStep::Answered) {
+    pub(super) fn on_noop_timer(&mut self, ctx: &mut Context, due: Instant) {
+        let is_due = |probe: &Probe| probe.step == ProbeStep::Answered && probe.noop == Some(due);
+        if self.probe.as_deref().is_some_and(is_due) {
             self.send_noop(ctx);
-            ctx.timer(ctx.now + config::NOOP_INTERVAL, self.key, TimerKind::Noop);
+            self.schedule_noop(ctx, config::NOOP_INTERVAL);
+        }
+    }
+
+    /// The probe knows which timer is its own: an earlier one may have left another.
+    fn schedule_noop(&mut self, ctx: &mut Context, after: Duration) {
+        if let Some(probe) = self.probe.as_deref_mut() {
+            let due = ctx.now + after;
+            probe.noop = Some(due);
+            ctx.timer(due, self.key, TimerKind::Noop);
         }
     }
 

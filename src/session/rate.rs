@@ -15,18 +15,23 @@ pub struct Rate {
 impl Rate {
     /// Counts an event. False when it is more than the limit allows.
     pub fn allows(&mut self, limit: RateLimit, now: Instant, bytes: usize) -> bool {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= limit.per) {
-            *self = Self { since: Some(now), events: 0, bytes: 0 };
-        }
+        self.begin_window(limit, now);
         self.events += 1;
         self.bytes = self.bytes.saturating_add(bytes as u64);
         self.events <= limit.events && self.bytes <= limit.bytes
     }
 
     /// Counts what belongs to the event that was counted last.
-    pub fn allows_bytes(&mut self, limit: RateLimit, bytes: usize) -> bool {
+    pub fn allows_bytes(&mut self, limit: RateLimit, now: Instant, bytes: usize) -> bool {
+        self.begin_window(limit, now);
         self.bytes = self.bytes.saturating_add(bytes as u64);
         self.bytes <= limit.bytes
+    }
+
+    fn begin_window(&mut self, limit: RateLimit, now: Instant) {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= limit.per) {
+            *self = Self { since: Some(now), events: 0, bytes: 0 };
+        }
     }
 }
 
@@ -53,5 +58,8 @@ mod tests {
         assert!(!rate.allows(LIMIT, start, 101));
         assert!(!rate.allows(LIMIT, start, 0), "the window is used up");
         assert!(rate.allows(LIMIT, start + LIMIT.per, 100));
+        assert!(!rate.allows_bytes(LIMIT, start + LIMIT.per, 1));
+        assert!(rate.allows_bytes(LIMIT, start + 2 * LIMIT.per, 100), "a window of its own");
+        assert!(!rate.allows(LIMIT, start + 2 * LIMIT.per, 1));
     }
 }

@@ -48,7 +48,8 @@ impl Session {
         if self.state == State::Closing {
             if !self.queue.is_empty() {
                 // The close packet gets a payload of its own, for the reason given in `close`.
-                return self.answer_poll(ctx);
+                self.answer_poll(ctx);
+                return self.mark_dirty(ctx);
             }
             self.queue.push_back(Packet::bare(PacketType::Noop));
             self.queue.push_back(Packet::bare(PacketType::Close));
@@ -75,6 +76,7 @@ impl Session {
             let revision = self.inbound.revision;
             let inbound = &mut self.inbound;
             let queue = &mut self.queue;
+            let before = queue.len();
             let mut closed_by_peer = false;
             let mut packets = 0;
             let on_packet = |packet: engine::Packet<'_>| {
@@ -112,7 +114,9 @@ impl Session {
                 self.answer_poll(ctx);
                 self.end(ctx, CloseReason::TransportClose, None, Farewell::Drop);
             } else {
-                if !self.queue.is_empty() {
+                let answers = self.queue.len() - before;
+                if answers > 0 {
+                    self.answers += answers;
                     self.mark_dirty(ctx);
                     self.limit_answers(ctx);
                 }
@@ -122,10 +126,10 @@ impl Session {
         self.respond(ctx, request, 200, Body::Ok);
     }
 
-    /// The client aborted the GET that waits.
+    /// The client aborted a GET. If it does not wait any more, its answer was on its way, and is lost.
     pub fn on_poll_aborted(&mut self, ctx: &mut Context, request: u32) {
         if let Transport::Polling(polling) = &mut self.transport
-            && polling.pending == Some(request)
+            && polling.pending.is_none_or(|pending| pending == request)
         {
             polling.pending = None;
             let why = Some("poll connection closed prematurely");

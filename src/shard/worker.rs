@@ -481,7 +481,7 @@ impl Shard {
             held.extend(accepted.hold);
             accepted.registration
         });
-        let (session, head) = match start {
+        let (session, begun) = match start {
             Start::Polling { supports_binary, jsonp } => {
                 let polling = Polling { pending: None, supports_binary, jsonp };
                 (Session::polling(ctx, identity, polling), None)
@@ -489,9 +489,9 @@ impl Shard {
             Start::WebSocket(link) => {
                 let limit = identity.config.max_payload();
                 let (ws, head, response, source) = web_socket_of(link, limit);
+                let begun = (ws.link, head, has_ended(source.as_ref()));
                 self.new_readers.extend(source.map(|source| (key, ws.link, source)));
-                let head = (ws.link, head);
-                (Session::websocket(ctx, identity, ws, response, &open), Some(head))
+                (Session::websocket(ctx, identity, ws, response, &open), Some(begun))
             }
         };
         let index = key as usize;
@@ -501,8 +501,8 @@ impl Shard {
         if let Some(slot) = self.sessions.get_mut(index) {
             *slot = Some(Box::new(Entry { session, members: SmallVec::new(), registration }));
         }
-        if let Some((link, mut head)) = head.filter(|(_, head)| !head.is_empty()) {
-            self.with(key, |session, ctx| session.on_bytes(ctx, link, &mut head));
+        if let Some((link, head, is_over)) = begun {
+            self.with(key, |session, ctx| begin(session, ctx, link, head, is_over));
         }
     }
 
@@ -512,14 +512,13 @@ impl Shard {
             self.ctx.events(port).probe_failed(handle, link.id);
             return self.ctx.events(port).stream_gone(handle, link.id);
         };
-        let (ws, mut head, response, source) = web_socket_of(link, limit);
+        let (ws, head, response, source) = web_socket_of(link, limit);
         let id = ws.link;
+        let is_over = has_ended(source.as_ref());
         self.new_readers.extend(source.map(|source| (key, id, source)));
         self.with(key, |session, ctx| {
             session.on_probe(ctx, ws, response);
-            if !head.is_empty() {
-                session.on_bytes(ctx, id, &mut head);
-            }
+            begin(session, ctx, id, head, is_over);
         });
     }
 
@@ -710,6 +709,29 @@ impl Shard {
 /// has reported by then. Whoever calls this answers for the state that is left.
 fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
+}
+
+/// Takes in what came with a WebSocket's handshake, and the end of the stream if that came, too.
+fn begin(session: &mut Session, ctx: &mut Context, link: u32, mut head: Vec<u8>, is_over: bool) {
+    if !head.is_empty() {
+        session.on_bytes(ctx, link, &mut head);
+    }
+    if is_over {
+        session.on_stream_end(ctx, link);
+    }
+}
+
+/// True when the peer has said over TLS that it sends no more.
+fn has_ended(source: Option<&Source>) -> bool {
+    #[cfg(unix)]
+    let tls = source.and_then(|source| source.tls.as_ref());
+    #[cfg(unix)]
+    return tls.is_some_and(|tls| tls.borrow().has_ended());
+    #[cfg(not(unix))]
+    {
+        let _ = source;
+        false
+    }
 }
 
 /// Puts a WebSocket on a stream. Also returns what is to be done with it: bytes to take in, the
