@@ -64,7 +64,7 @@ pub struct Session {
     leaves_requests: bool,
     /// The stream that is not read because JavaScript is behind.
     paused: Option<u32>,
-    /// Answers queued since everything was last written.
+    /// How many of the packets that wait may be answers.
     answers: usize,
     /// When the deferred close of a polling session is given up.
     close_deadline: Option<Instant>,
@@ -509,9 +509,11 @@ impl Session {
             }
             Transport::None => false,
         };
-        if drained {
-            self.answers = 0;
-        }
+        let waiting = match &self.transport {
+            Transport::WebSocket(ws) => ws.out.count(),
+            _ => self.queue.len(),
+        };
+        self.answers = self.answers.min(waiting);
         if drained && self.notify_drain {
             self.notify_drain = false;
             ctx.events(self.inbound.port).drained(self.inbound.handle);
