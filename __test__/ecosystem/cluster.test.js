@@ -6,12 +6,11 @@
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const { fork } = require("node:child_process");
-const { io: connectTo } = require("socket.io-client");
 const { TRANSPORTS, eachTransport, test } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
 const { next } = require("../support/events");
+const { connectAll, hearEachOther } = require("./workers");
 
-const CLIENTS = 4;
 /** More than one read of a socket. */
 const LENGTH = 400_000;
 
@@ -37,7 +36,7 @@ for (const policy of ["rr", "none"]) {
 }
 
 async function areAsOne(t, transport, policy) {
-  const clients = await connectAll(t, transport, policy);
+  const clients = await start(t, transport, policy);
   const workers = new Set();
   for (const client of clients) {
     workers.add(await client.emitWithAck("worker"));
@@ -49,7 +48,7 @@ async function areAsOne(t, transport, policy) {
 }
 
 async function comeBack(t, transport, policy) {
-  const clients = await connectAll(t, transport, policy);
+  const clients = await start(t, transport, policy);
   await hearEachOther(clients);
   const workers = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
   const lost = clients.filter((client, i) => workers[i] === workers[0]);
@@ -65,39 +64,12 @@ async function comeBack(t, transport, policy) {
 }
 
 /** Starts the workers, and clients that are spread over them. */
-async function connectAll(t, transport, policy) {
+async function start(t, transport, policy) {
   const shared = policy && { NODE_CLUSTER_SCHED_POLICY: policy };
   const primary = fork(path.join(__dirname, "cluster-fixture.js"), shared && ["shared"], {
     env: { ...process.env, ...shared },
   });
   atEnd(t, () => primary.kill("SIGKILL"));
   const [port] = await next(primary, "message");
-  const clients = [];
-  for (let i = 0; i < CLIENTS; i++) {
-    const client = connectTo(`http://127.0.0.1:${port}`, {
-      forceNew: true,
-      // The answer to a handshake may overtake the news of its sid to the primary, which then sends the
-      // next request elsewhere, with the reference more often than here: clients try again.
-      reconnectionDelay: 50,
-      ...transport.client,
-    });
-    atEnd(t, () => client.disconnect());
-    await next(client, "connect");
-    clients.push(client);
-  }
-  return clients;
-}
-
-/** Once all workers know of all clients, what one says reaches the others. */
-async function hearEachOther(clients) {
-  let count = 0;
-  while (count !== CLIENTS) {
-    // It is none while a worker that is gone is waited for.
-    count = await clients[0].emitWithAck("count");
-  }
-  const told = clients.slice(1).map((client) => next(client, "told"));
-  clients[0].emit("tell", Buffer.from([1, 2]), "all");
-  for (const [bytes, text] of await Promise.all(told)) {
-    assert.deepEqual([Buffer.from(bytes), text], [Buffer.from([1, 2]), "all"]);
-  }
+  return connectAll(t, port, transport);
 }

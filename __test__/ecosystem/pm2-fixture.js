@@ -17,7 +17,7 @@ setupWorker(io);
 io.on("connection", (socket) => {
   socket.on("worker", (answer) => answer(process.pid));
   socket.on("tell", (...args) => socket.broadcast.emit("told", ...args));
-  socket.on("count", async (answer) => answer((await io.fetchSockets()).length));
+  socket.on("count", async (answer) => answer((await io.fetchSockets().catch(() => [])).length));
 });
 // pm2 takes it into service, and goes on with the next one.
 process.send("ready");

@@ -6,22 +6,19 @@ const assert = require("node:assert/strict");
 const path = require("node:path");
 const { execFile } = require("node:child_process");
 const { promisify } = require("node:util");
-const { io: connectTo } = require("socket.io-client");
 const { eachTransport } = require("../support/scenario");
-const { atEnd } = require("../support/cleanup");
-const { next } = require("../support/events");
 const { startProgram } = require("../support/program");
 const { load } = require("./installed");
+const { connectAll, hearEachOther } = require("./workers");
 
 const run = promisify(execFile);
 
 const PM2 = path.join(path.dirname(load.resolve("@socket.io/pm2")), "bin", "pm2");
 const WORKERS = 2;
-const CLIENTS = 4;
 
 eachTransport("workers of pm2 serve their clients as one server", async (t, transport) => {
   const pm2 = await startPm2(t);
-  const clients = await connectAll(t, pm2, transport);
+  const clients = await connectAll(t, pm2.port, transport);
   const workers = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
   assert.equal(new Set(workers).size, WORKERS, "the clients are spread");
   await hearEachOther(clients);
@@ -29,7 +26,7 @@ eachTransport("workers of pm2 serve their clients as one server", async (t, tran
 
 eachTransport("clients stay with an application that pm2 reloads", async (t, transport) => {
   const pm2 = await startPm2(t);
-  const clients = await connectAll(t, pm2, transport);
+  const clients = await connectAll(t, pm2.port, transport);
   const before = await Promise.all(clients.map((client) => client.emitWithAck("worker")));
   await pm2.command("reload", "all");
   for (const client of clients) {
@@ -66,36 +63,4 @@ async function startPm2(t) {
   });
   pm2.command = (...args) => run(process.execPath, [PM2, ...args], { env });
   return pm2;
-}
-
-async function connectAll(t, pm2, transport) {
-  const clients = [];
-  for (let i = 0; i < CLIENTS; i++) {
-    const client = connectTo(`http://127.0.0.1:${pm2.port}`, {
-      forceNew: true,
-      reconnectionDelay: 50,
-      ...transport.client,
-    });
-    atEnd(t, () => client.disconnect());
-    await next(client, "connect");
-    clients.push(client);
-  }
-  return clients;
-}
-
-/** Once all workers know of all clients, what one says reaches the others. */
-async function hearEachOther(clients) {
-  let count = 0;
-  while (count !== CLIENTS) {
-    // Asking fails while a worker that is gone is waited for.
-    count = await clients[0]
-      .timeout(10_000)
-      .emitWithAck("count")
-      .catch(() => 0);
-  }
-  const told = clients.slice(1).map((client) => next(client, "told"));
-  clients[0].emit("tell", Buffer.from([1, 2]), "all");
-  for (const [bytes, text] of await Promise.all(told)) {
-    assert.deepEqual([Buffer.from(bytes), text], [Buffer.from([1, 2]), "all"]);
-  }
 }
