@@ -66,6 +66,8 @@ pub struct Session {
     paused: Option<u32>,
     /// How many of the packets that wait may be answers.
     answers: usize,
+    /// The GET that was answered last.
+    answered: Option<u32>,
     /// When the deferred close of a polling session is given up.
     close_deadline: Option<Instant>,
 }
@@ -130,6 +132,7 @@ impl Session {
             leaves_requests: false,
             paused: None,
             answers: 0,
+            answered: None,
             close_deadline: None,
         }
     }

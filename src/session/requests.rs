@@ -126,10 +126,11 @@ impl Session {
         self.respond(ctx, request, 200, Body::Ok);
     }
 
-    /// The client aborted a GET. If it does not wait any more, its answer was on its way, and is lost.
+    /// The client aborted a GET that waits, or the one that was answered last: then the answer was on its
+    /// way, and is lost. Others are a session's that had this key before.
     pub fn on_poll_aborted(&mut self, ctx: &mut Context, request: u32) {
         if let Transport::Polling(polling) = &mut self.transport
-            && polling.pending.is_none_or(|pending| pending == request)
+            && polling.pending.or(self.answered) == Some(request)
         {
             polling.pending = None;
             let why = Some("poll connection closed prematurely");
@@ -158,6 +159,7 @@ impl Session {
             let body = polling.encode(self.queue.make_contiguous(), self.inbound.revision);
             self.queue.clear();
             self.queued = 0;
+            self.answered = Some(request);
             self.respond(ctx, request, 200, body);
         }
     }
