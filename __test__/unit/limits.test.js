@@ -252,6 +252,24 @@ test("a client for which much waits may say something", async (t) => {
   assert.equal((await request(session)).text.split("\x1e").length, count);
 });
 
+test("one message may be larger than maxBackpressure while writes are watched", async (t) => {
+  const app = await serveOwn(t, { maxBackpressure: 1_000 });
+  const opened = next(app.io.engine, "connection");
+  const { open } = await openPolling(app.url);
+  const [conn] = await opened;
+  conn.on("drain", () => {});
+  const large = "x".repeat(5_000);
+  conn.send(large);
+  conn.send("small");
+  const session = `${app.url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+  const got = [];
+  while (got.length < 2) {
+    got.push(...(await request(session)).text.split("\x1e"));
+  }
+  assert.ok(got[0] === `4${large}` && got[1] === "4small", "both have come");
+  assert.equal(conn.readyState, "open");
+});
+
 for (const watch of ["connection", "engine"]) {
   test(`maxBackpressure holds while a listener of the ${watch} watches writes`, async (t) => {
     const app = await serveOwn(t, { maxBackpressure: 1_000_000 });

@@ -294,7 +294,8 @@ class Socket extends LeanEmitter {
 
   /** True when so much waits here that nothing more should. */
   _isTooSlow() {
-    const limit = maxBackpressure(this.server.opts);
+    // One message may be as large as it likes.
+    const limit = maxBackpressure(this.server.opts) + lengthOf(this._writeBuffer[0]);
     if (this._waitingBytes > limit) {
       // Others may have taken something out.
       this._waitingBytes = this._writeBuffer.reduce((sum, packet) => sum + lengthOf(packet), 0);
@@ -755,14 +756,15 @@ const ON_DEMAND = {
   },
 };
 
-const Listeners = listenerTable();
 /**
- * Length of a packet's data.
+ * Length of a packet's data; 0 if there is none.
  * @param {any} packet
  */
-function lengthOf({ data }) {
-  return data?.length ?? data?.byteLength ?? 0;
+function lengthOf(packet) {
+  return packet?.data?.length ?? packet?.data?.byteLength ?? 0;
 }
+
+const Listeners = listenerTable();
 
 /** No packets, which is the usual case and needs no list of its own. @type {any} */
 const NONE = Object.freeze([]);
