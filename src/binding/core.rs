@@ -44,6 +44,7 @@ pub(super) struct Engine {
     pub(super) config: Arc<EngineConfig>,
     pub(super) shards: usize,
     /// Sessions that the listener has opened.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is no listener"))]
     pub(super) registry: Arc<Registry>,
 }
 

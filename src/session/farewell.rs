@@ -35,7 +35,7 @@ pub fn leave(ctx: &mut Context, port: PortId, handle: u32, mut ws: WebSocket, fa
             true
         }
     };
-    if let Stream::Bridge(_) = &ws.stream {
+    if matches!(ws.stream, Stream::Bridge(_)) {
         if !ws.out.is_empty() {
             let rest = ws.out.take_all();
             ctx.events(port).bridge_write(handle, ws.link, rest);

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 #[cfg(unix)]
 use std::future::poll_fn;
+#[cfg(unix)]
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -19,6 +20,7 @@ use crate::config;
 use crate::event::{Body, CloseReason, EventBatch, Port, Response};
 use crate::metrics::Metrics;
 use crate::owed::Owed;
+#[cfg(unix)]
 use crate::proto::frame::{HEAD_READ, NextRead};
 use crate::session::{Context, PortId, Session, Task};
 #[cfg(unix)]
@@ -194,6 +196,7 @@ struct Shard {
     slots: Arc<Mutex<Slots>>,
     sessions: Vec<Option<Box<Entry>>>,
     rooms: RoomIndex,
+    #[cfg(unix)]
     read_buffer: Vec<u8>,
     recipients: Vec<u32>,
     /// The tasks that hold a stream open, by link.
@@ -201,6 +204,7 @@ struct Shard {
     lingering: FxHashMap<u32, AbortHandle>,
     new_readers: Vec<(u32, u32, Source)>,
     /// What a read of TLS says.
+    #[cfg(unix)]
     plain: Vec<u8>,
     /// Who waits until JavaScript is told of a session that the listener has opened.
     opened: Vec<oneshot::Sender<Owed>>,
@@ -230,11 +234,13 @@ impl Shard {
             slots,
             sessions: Vec::new(),
             rooms: RoomIndex::default(),
+            #[cfg(unix)]
             read_buffer: vec![0; config::READ_BUFFER],
             recipients: Vec::new(),
             watchers: FxHashMap::default(),
             lingering: FxHashMap::default(),
             new_readers: Vec::new(),
+            #[cfg(unix)]
             plain: Vec::new(),
             opened: Vec::new(),
             held: Vec::new(),
@@ -691,12 +697,14 @@ impl Shard {
         }
     }
 
+    #[cfg(unix)]
     fn watch(&mut self, link: u32, task: AbortHandle) {
         let tasks = self.watchers.entry(link).or_default();
         tasks.retain(|task| !task.is_finished());
         tasks.push(task);
     }
 
+    #[cfg(unix)]
     fn has_work(&self) -> bool {
         self.ctx.hurry
             || !self.ctx.dirty.is_empty()
@@ -1061,6 +1069,7 @@ async fn drain(ws: &mut WebSocket, fd: &Fd) -> bool {
 #[cfg(not(unix))]
 async fn linger(_ws: WebSocket, _wait: bool) {}
 
+#[cfg(unix)]
 const LINGER_BUFFER: usize = 4096;
 /// Engine.IO error code "Session ID unknown".
 const UNKNOWN_SID: u8 = 1;
