@@ -1,3 +1,5 @@
+import { Adapter } from "socket.io-adapter";
+
 /** The Redis adapter: joins servers, of this package and others, through one Redis server. */
 
 /** Clients of the `redis` or `ioredis` packages: only their options are read. */
@@ -26,7 +28,10 @@ export interface RedisTlsOptions {
 }
 
 export interface RedisAdapterOptions {
-  /** Where Redis is, such as `redis://user:password@host:6379/0`; `rediss://` speaks TLS. */
+  /**
+   * Where Redis is, such as `redis://user:password@host:6379/0`; `rediss://` speaks TLS. What it leaves out
+   * of credentials and database is taken from the options of these names.
+   */
   url?: string;
   /** Without `url`: the host. @default "127.0.0.1" */
   host?: string;
@@ -63,8 +68,19 @@ export interface RedisAdapterOptions {
   parser?: Parser;
 }
 
+/**
+ * The adapter of a namespace. Besides the events of all adapters it emits `ready` when it hears the other
+ * servers, at first and after every outage, and `error` with an `Error` when it does not.
+ */
+export declare class RedisAdapter extends Adapter {
+  /** The name of this server in the cluster. */
+  readonly uid: string;
+  /** How long to wait for the answers of other servers, in milliseconds. */
+  readonly requestsTimeout: number;
+}
+
 /** Makes the adapters of a server: `new Server({ adapter: createAdapter({ url }) })`. */
-export function createAdapter(options?: string | RedisAdapterOptions): (nsp: any) => any;
+export function createAdapter(options?: string | URL | RedisAdapterOptions): (nsp: any) => any;
 /** The same with the arguments of `@socket.io/redis-adapter`: of the clients only the options are read. */
 export function createAdapter(
   pubClient: ClientWithOptions & { publish: Function },

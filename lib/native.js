@@ -187,6 +187,14 @@ function forgetSocket(socket) {
   }
 }
 
+/** The core sends the socket no more broadcasts. */
+function silenceSocket(socket) {
+  const ordinal = socket[kOrdinal];
+  if (ordinal !== undefined && socket.conn.handle !== -1) {
+    core.detach(socket.conn.handle, ordinal);
+  }
+}
+
 /** Tells the core that a socket has joined the room of that number. */
 function joinRoom(socket, number) {
   const isNew = socket[kOrdinal] === undefined;
@@ -356,6 +364,7 @@ module.exports = {
   reconstruct,
   returnToNamespace,
   sendPacket,
+  silenceSocket,
   takeNumber,
   writeEncoded,
 };

@@ -10,7 +10,7 @@ const { PacketType } = require("socket.io-parser");
 const { base64id } = require("./base64id");
 const { BroadcastOperator } = require("./broadcast-operator");
 const { cutOff, limitsOf } = require("./limits");
-const { connectSocket, forgetSocket } = require("./native");
+const { connectSocket, forgetSocket, silenceSocket } = require("./native");
 const { clientAddress } = require("./trust-proxy");
 const { deferEmit } = require("./turns");
 const {
@@ -242,13 +242,14 @@ class Socket extends StrictEventEmitter {
   _onconnect() {
     debug("socket %s connected to %s", this.id, this.nsp.name);
     this.connected = true;
-    connectSocket(this);
     this.join(this.id);
     if (this.conn.protocol === 3) {
       this.packet({ type: PacketType.CONNECT });
     } else {
       this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: pidOf(this) } });
     }
+    // Behind the packet: what other servers broadcast may come over another thread.
+    connectSocket(this);
   }
 
   /** Takes a packet from the client. */
@@ -373,6 +374,8 @@ class Socket extends StrictEventEmitter {
     if (close) {
       this.client._disconnect();
     } else {
+      // Ahead of the packet: what other servers broadcast may come over another thread.
+      silenceSocket(this);
       this.packet({ type: PacketType.DISCONNECT });
       this._onclose("server namespace disconnect");
     }

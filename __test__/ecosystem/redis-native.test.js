@@ -5,6 +5,7 @@
 
 const assert = require("node:assert/strict");
 const nodeTest = require("node:test");
+const { WebSocket } = require("ws");
 const { TRANSPORTS, test } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
 const { next, until } = require("../support/events");
@@ -227,4 +228,128 @@ function declare() {
     await until(() => thrown.length > 0, "the listener has thrown");
     assert.deepEqual(thrown, ["not today"]);
   });
+  test("a broadcast may say by null that it has no flags", async (t) => {
+    const url = await startRedis(t);
+    const [{ app, client }] = await start(t, create(url));
+    const admin = await connectAdmin(t, url);
+    const heard = next(client, "binary");
+    const packet = { type: 2, data: ["binary", Buffer.from("b")], nsp: "/" };
+    const opts = { rooms: [], except: [], flags: null };
+    await admin.publish("socket.io#/#", load("notepack.io").encode(["other", packet, opts]));
+    assert.deepEqual(await heard, [Buffer.from("b")]);
+    const local = next(client, "local");
+    const everyone = { rooms: new Set(), except: new Set(), flags: null };
+    app.io.of("/").adapter.broadcast({ type: 2, data: ["local"] }, everyone);
+    await local;
+  });
+
+  test("who hears of it that the adapter is ready misses nothing", async (t) => {
+    const url = await startRedis(t);
+    const admin = await connectAdmin(t, url);
+    let ready;
+    const prepare = (io) => {
+      ready = next(io.of("/").adapter, "ready");
+    };
+    await serve(t, { options: { adapter: create(url) }, prepare });
+    await ready;
+    assert.equal(await admin.sendCommand(["PUBSUB", "NUMPAT"]), 1);
+  });
+
+  test("a publishing connection that ends while nothing is said is made again", async (t) => {
+    const url = await startRedis(t);
+    const [near, far] = await start(t, create(url), create(url));
+    const admin = await connectAdmin(t, url);
+    const again = [near, far].map(({ app }) => next(app.io.of("/").adapter, "ready"));
+    near.app.io.of("/").adapter.on("error", () => {});
+    far.app.io.of("/").adapter.on("error", () => {});
+    await admin.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    await Promise.all(again);
+    const heard = next(far.client, "first");
+    near.app.io.emit("first", 1);
+    assert.deepEqual(await heard, [1]);
+  });
+
+  test("what other servers broadcast ends with the packet that ends the membership", async (t) => {
+    const url = await startRedis(t);
+    const [near, far] = await start(t, create(url), create(url));
+    let isFlooding = true;
+    const flood = () => {
+      for (let n = 0; n < 20; n++) {
+        far.app.io.emit("flood", n);
+      }
+      if (isFlooding) {
+        setImmediate(flood);
+      }
+    };
+    near.app.io.on("connection", (socket) => socket.on("bye", () => socket.disconnect()));
+    flood();
+    for (let round = 0; round < 20; round++) {
+      const client = new WebSocket(`${near.app.url}/socket.io/?EIO=4&transport=websocket`);
+      const packets = [];
+      client.on("message", (data) => {
+        const packet = data.toString();
+        if (packet.startsWith("0")) {
+          client.send("40");
+        } else {
+          packets.push(packet);
+        }
+        if (packet.startsWith("40")) {
+          client.send('42["bye"]');
+        } else if (packet === "41") {
+          // Its answer comes behind whatever is on its way.
+          client.close();
+        }
+      });
+      await next(client, "close");
+      assert.match(packets[0], /^40/);
+      assert.equal(packets.at(-1), "41");
+    }
+    isFlooding = false;
+  });
+
+  test("members that somebody adds to a room's set are found", async (t) => {
+    const url = await startRedis(t);
+    const [near, far] = await start(t, create(url), create(url));
+    near.socket.join("room");
+    const other = await near.app.connect();
+    near.app.io.of("/").adapter.rooms.get("room").add(other.socket.id);
+    const heard = new Promise((resolve) => other.client.once("to room", resolve));
+    let isHeard = false;
+    heard.then(() => {
+      isHeard = true;
+    });
+    await until(() => {
+      far.app.io.to("room").emit("to room");
+      return isHeard;
+    }, "the second member hears of it");
+  });
+
+  test("a message for a room that nobody here is in reaches nobody", async (t) => {
+    const url = await startRedis(t);
+    const [{ app, client }] = await start(t, create(url));
+    const admin = await connectAdmin(t, url);
+    const { encode } = load("notepack.io");
+    const message = (name) =>
+      encode(["other", { type: 2, data: [name], nsp: "/" }, { rooms: [], except: [] }]);
+    client.onAny((name) => assert.equal(name, "last"));
+    for (const onOutgoing of [
+      () => {},
+      () => app.io.of("/").sockets.forEach((s) => s.onAnyOutgoing(() => {})),
+    ]) {
+      onOutgoing();
+      const last = next(client, "last");
+      await admin.publish("socket.io#/#unknown#", message("not for us"));
+      await admin.publish("socket.io#/#r", message("no channel of ours"));
+      await admin.publish("socket.io#/#", message("last"));
+      await last;
+    }
+  });
+}
+
+async function connectAdmin(t, url) {
+  const admin = load("redis").createClient({ url });
+  admin.on("error", () => {});
+  await admin.connect();
+  atEnd(t, () => admin.destroy());
+  return admin;
 }

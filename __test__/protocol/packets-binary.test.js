@@ -198,6 +198,8 @@ const FAULTS = [
   [TEXT_BETWEEN, [`451-["log",${slot(0)}]`, "41"]],
   [TEXT_BETWEEN, [`451-["log",${slot(0)}]`, "40/admin,"]],
   [TEXT_BETWEEN, [`452-["log",${slot(0)},${slot(1)}]`, bytes(1), `451-["log",${slot(0)}]`]],
+  [TEXT_BETWEEN, [`451-/elsewhere,["log",${slot(0)}]`, '42["log"]']],
+  [TEXT_BETWEEN, [`461-["no id",${slot(0)}]`, '42["log"]']],
   [BINARY_ALONE, [bytes(1)]],
   [BINARY_ALONE, [bytes()]],
   [BINARY_ALONE, ["bAQID"]],

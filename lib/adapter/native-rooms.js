@@ -114,7 +114,9 @@ function isPristine(adapter) {
   );
 }
 
-function fanOut(adapter, encoded, { rooms, except, flags = NO_FLAGS }) {
+function fanOut(adapter, encoded, { rooms, except, ...others }) {
+  // Adapters and emitters of others may say that there are none by `null`.
+  const flags = others.flags ?? NO_FLAGS;
   const mirror = adapter[kMirror];
   if (rooms.size === 1 && hasOneMember(adapter, rooms)) {
     // For one recipient, such as a room of a socket's own id, it is shorter to ask directly.

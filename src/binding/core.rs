@@ -548,7 +548,7 @@ fn no_thread(error: std::io::Error) -> Error {
 }
 
 /// The value of `Sec-WebSocket-Accept` (RFC 6455, 4.2.2).
-#[napi]
+#[napi(catch_unwind)]
 pub fn accept_key(key: String) -> String {
     frame::accept_key(&key)
 }

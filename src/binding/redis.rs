@@ -14,7 +14,7 @@ use crate::session::PortId;
 /// Connections to a Redis server, shared by the adapters of all namespaces.
 #[napi]
 pub struct RedisLink {
-    link: Option<Link>,
+    link: Link,
     port: PortId,
     routes: HashMap<u32, Arc<Route>>,
 }
@@ -22,7 +22,7 @@ pub struct RedisLink {
 /// Something that a link has to say.
 #[napi(object)]
 pub struct RedisEvent {
-    /// 0 broadcast, 1 request or response, 2 ready, 3 error, 4 count.
+    /// 0 broadcast, 1 request or response, 2 ready, 3 error, 4 count, 5 closed.
     pub kind: u32,
     /// The adapter, or the request that was to count.
     pub number: u32,
@@ -72,7 +72,7 @@ pub struct RedisTls {
 #[napi]
 impl Core {
     /// Connects to a Redis server. `wake` is called when `drain()` has something to return.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_redis(&self, place: RedisPlace, wake: Function<'_, (), ()>) -> Result<RedisLink> {
         let endpoint = endpoint(place)?;
         let wake = wake
@@ -83,14 +83,14 @@ impl Core {
         let link = Link::open(endpoint, move || {
             wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })?;
-        Ok(RedisLink { link: Some(link), port: self.port_id, routes: HashMap::new() })
+        Ok(RedisLink { link, port: self.port_id, routes: HashMap::new() })
     }
 }
 
 #[napi]
 impl RedisLink {
     /// Listens for an adapter.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn add(
         &mut self,
         id: u32,
@@ -105,7 +105,7 @@ impl RedisLink {
     }
 
     /// Stops listening for an adapter.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove(&mut self, id: u32) {
         if let Some(route) = self.routes.remove(&id) {
             route.set_direct(false);
@@ -114,7 +114,7 @@ impl RedisLink {
     }
 
     /// Delivers broadcasts past JavaScript, or no longer.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_direct(&self, id: u32, is_direct: bool) {
         if let Some(route) = self.routes.get(&id) {
             route.set_direct(is_direct);
@@ -122,7 +122,7 @@ impl RedisLink {
     }
 
     /// A broadcast, request or response for the adapter was handled.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn settle(&self, id: u32) {
         if let Some(route) = self.routes.get(&id) {
             route.settle();
@@ -130,7 +130,7 @@ impl RedisLink {
     }
 
     /// The number of an adapter's namespace.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_namespace(&self, id: u32, number: Option<u32>) {
         if let Some(route) = self.routes.get(&id) {
             route.set_namespace(number);
@@ -138,7 +138,7 @@ impl RedisLink {
     }
 
     /// The number of a room; without one the room is gone.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_room(&self, id: u32, name: String, number: Option<u32>) {
         if let Some(route) = self.routes.get(&id) {
             route.set_room(name, number);
@@ -146,21 +146,21 @@ impl RedisLink {
     }
 
     /// Publishes. False when too much waits and the message was dropped.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn publish(&self, channel: String, payload: &[u8]) -> bool {
         self.order(Order::Publish { channel, payload: payload.to_vec() })
     }
 
     /// Counts the servers that listen to a channel.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn count(&self, channel: String, request: u32) {
         self.order(Order::Count { channel, request });
     }
 
     /// What has happened since the last call.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drain(&self) -> Vec<RedisEvent> {
-        let events = self.link.as_ref().map(Link::drain).unwrap_or_default();
+        let events = self.link.drain();
         events
             .into_iter()
             .map(|event| RedisEvent {
@@ -170,6 +170,7 @@ impl RedisLink {
                     EventKind::Ready => 2,
                     EventKind::Error => 3,
                     EventKind::Count => 4,
+                    EventKind::Closed => 5,
                 },
                 number: event.number,
                 text: event.text,
@@ -178,16 +179,16 @@ impl RedisLink {
             .collect()
     }
 
-    /// Ends the connections.
-    #[napi]
-    pub fn close(&mut self) {
-        self.link = None;
+    /// Ends the connections when what was ordered before is done; an event tells of it.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.order(Order::Close);
     }
 }
 
 impl RedisLink {
     fn order(&self, order: Order) -> bool {
-        self.link.as_ref().is_none_or(|link| link.order(order))
+        self.link.order(order)
     }
 }
 

@@ -11,6 +11,7 @@ use redis::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::tls::Tls;
@@ -38,6 +39,16 @@ pub struct Endpoint {
     sentinels: Option<Sentinels>,
 }
 
+/// A pair of connections.
+pub struct Connected {
+    /// For commands.
+    pub publisher: MultiplexedConnection,
+    /// Ends when that connection does.
+    pub driver: JoinHandle<()>,
+    /// For subscriptions.
+    pub subscriber: PubSub,
+}
+
 impl Address {
     /// Reads `redis://user:password@host:port/database`, or `unix://`.
     ///
@@ -54,8 +65,8 @@ impl Address {
         Self { info, tls: self.tls.clone() }
     }
 
-    /// Connects, for commands.
-    pub async fn commands(&self) -> RedisResult<MultiplexedConnection> {
+    /// Connects, for commands. The task beside it ends with the connection.
+    pub async fn commands(&self) -> RedisResult<(MultiplexedConnection, JoinHandle<()>)> {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(LIMIT));
         let stream = self.stream().await?;
         let (connection, driver) = within(MultiplexedConnection::new_with_config(
@@ -64,9 +75,8 @@ impl Address {
             config,
         ))
         .await?;
-        // It ends with the last handle of the connection.
-        tokio::spawn(driver);
-        Ok(connection)
+        // It ends with the last handle of the connection, too.
+        Ok((connection, tokio::spawn(driver)))
     }
 
     /// Connects, for subscriptions.
@@ -108,15 +118,17 @@ impl Endpoint {
     }
 
     /// Connects to the primary server, twice: for commands, and for subscriptions.
-    pub async fn connect(&self) -> RedisResult<(MultiplexedConnection, PubSub)> {
+    pub async fn connect(&self) -> RedisResult<Connected> {
         let Some(sentinels) = &self.sentinels else {
-            return Ok((self.address.commands().await?, self.address.subscriptions().await?));
+            let (publisher, driver) = self.address.commands().await?;
+            let subscriber = self.address.subscriptions().await?;
+            return Ok(Connected { publisher, driver, subscriber });
         };
         let (host, port) = sentinels.primary().await?;
         let address = self.address.at(host, port);
-        let mut publisher = address.commands().await?;
+        let (mut publisher, driver) = address.commands().await?;
         self.check(&mut publisher).await?;
-        Ok((publisher, address.subscriptions().await?))
+        Ok(Connected { publisher, driver, subscriber: address.subscriptions().await? })
     }
 
     /// Whether the server answers, and is the one to be connected to.
@@ -148,7 +160,7 @@ impl Sentinels {
     }
 
     async fn ask(&self, address: &Address) -> RedisResult<(String, u16)> {
-        let mut connection = address.commands().await?;
+        let (mut connection, _) = address.commands().await?;
         let found: Option<(String, u16)> = redis::cmd("SENTINEL")
             .arg("get-master-addr-by-name")
             .arg(&self.name)

@@ -2,6 +2,7 @@
 //! subscribes. Lost ones are made again, with growing pauses.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,9 +15,10 @@ use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::endpoint::{Endpoint, within};
+use super::endpoint::{Connected, Endpoint, within};
 use super::route::Route;
 
 /// What JavaScript asks of a link.
@@ -62,6 +64,8 @@ pub enum EventKind {
     /// The answer to `Order::Count`: `data` is the number in decimal digits, or `text` what Redis has
     /// against it.
     Count,
+    /// `Order::Close` was followed: what was ordered before is on its way.
+    Closed,
 }
 
 /// Several servers of a process may share a link, and each has an adapter for the same namespace.
@@ -85,8 +89,9 @@ impl Link {
         let (orders, received) = unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let outbox = Arc::new(Outbox { events: Mutex::default(), wake: Box::new(wake) });
+        let failures = outbox.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Worker {
+        let mut worker = Worker {
             endpoint,
             orders: received,
             taken: VecDeque::new(),
@@ -94,9 +99,15 @@ impl Link {
             outbox: outbox.clone(),
             routes: Routes::default(),
         };
-        thread::Builder::new()
-            .name("ferrio-redis".into())
-            .spawn(move || runtime.block_on(worker.run()))?;
+        thread::Builder::new().name("ferrio-redis".into()).spawn(move || {
+            let mut work = || runtime.block_on(worker.run());
+            while std::panic::catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
+                // The panic hook has reported it. What was read or written is lost.
+                failures.tell(EventKind::Error, 0, "internal error", vec![]);
+                thread::sleep(MAX_PAUSE);
+            }
+            failures.tell(EventKind::Closed, 0, "", vec![]);
+        })?;
         Ok(Self { orders, waiting, outbox })
     }
 
@@ -192,20 +203,22 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(mut self) {
+    async fn run(&mut self) {
         let mut pause = MIN_PAUSE;
         loop {
             match self.connect().await {
-                Ok((publisher, sink, stream)) => {
+                Ok((publisher, mut driver, sink, stream)) => {
                     pause = MIN_PAUSE;
                     self.outbox.tell(EventKind::Ready, 0, "", vec![]);
                     let ended = {
-                        let Self { endpoint, orders, taken, waiting, outbox, routes } = &mut self;
+                        let Self { endpoint, orders, taken, waiting, outbox, routes } = self;
                         let writer =
                             Writer { endpoint, taken, waiting, outbox, routes, publisher, sink };
                         tokio::select! {
                             ended = writer.run(orders) => ended,
                             () = read(outbox, routes, stream) => Err(lost()),
+                            // It is only written to: nobody else would notice that it has gone.
+                            _ = &mut driver => Err(lost()),
                         }
                     };
                     match ended {
@@ -218,7 +231,8 @@ impl Worker {
             sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);
             // Without anybody left to order anything there is no reason to try again.
-            if self.orders.is_closed() {
+            self.take_orders();
+            if self.taken.iter().any(|order| matches!(order, Order::Close)) {
                 return;
             }
         }
@@ -228,16 +242,33 @@ impl Worker {
         self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
     }
 
-    async fn connect(&self) -> RedisResult<(MultiplexedConnection, PubSubSink, PubSubStream)> {
-        let (publisher, subscriber) = self.endpoint.connect().await?;
+    fn take_orders(&mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            self.taken.push_back(order);
+        }
+    }
+
+    async fn connect(
+        &mut self,
+    ) -> RedisResult<(MultiplexedConnection, JoinHandle<()>, PubSubSink, PubSubStream)> {
+        let Connected { publisher, driver, subscriber } = self.endpoint.connect().await?;
         let (mut sink, stream) = subscriber.split();
+        // Whoever waits for the connection is among those that it is made for.
+        self.take_orders();
+        self.taken.retain(|order| match order {
+            Order::Add(route) => {
+                add(&self.routes, route);
+                false
+            }
+            _ => true,
+        });
         let mut routes: Vec<_> = self.routes.lock().values().flatten().cloned().collect();
         routes.sort_unstable_by_key(|route| route.id);
         routes.dedup_by_key(|route| route.id);
         for route in routes {
             within(subscribe(&mut sink, &route)).await?;
         }
-        Ok((publisher, sink, stream))
+        Ok((publisher, driver, sink, stream))
     }
 }
 
@@ -345,12 +376,7 @@ impl Writer<'_> {
     async fn follow(&mut self, order: Order) -> RedisResult<()> {
         match order {
             Order::Add(route) => {
-                {
-                    let mut routes = self.routes.lock();
-                    for name in names(&route) {
-                        routes.entry(name).or_default().push(route.clone());
-                    }
-                }
+                add(self.routes, &route);
                 within(subscribe(&mut self.sink, &route)).await
             }
             Order::Remove(route) => {
@@ -392,6 +418,13 @@ impl Writer<'_> {
             // These are seen to by `run`.
             Order::Publish { .. } | Order::Close => Ok(()),
         }
+    }
+}
+
+fn add(routes: &Routes, route: &Arc<Route>) {
+    let mut routes = routes.lock();
+    for name in names(route) {
+        routes.entry(name).or_default().push(route.clone());
     }
 }
 

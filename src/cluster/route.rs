@@ -98,7 +98,12 @@ impl Route {
             return false;
         }
         let Some(room) = channel.strip_prefix(self.channel.as_str()) else { return true };
-        let room = room.strip_suffix('#').unwrap_or_default();
+        // A channel of no room ends with that of its namespace.
+        let room = match room.strip_suffix('#') {
+            None if room.is_empty() => "",
+            None => return true,
+            Some(room) => room,
+        };
         {
             let state = self.state.lock();
             if !state.is_direct {

@@ -393,7 +393,7 @@ async fn accept(acceptor: Arc<Acceptor>, listener: OwnedFd, alive: Alive) {
     let local = Local::of_thread();
     // Connections inherit it. A unix socket has no such option.
     let _ = set_tcp_nodelay(&listener, true);
-    let Ok(listener) = watch_fd(listener) else { return };
+    let Ok(listener) = watch_fd(listener) else { return acceptor.unlistened.reach() };
     while signal.borrow_and_update().phase == Phase::Open {
         let next = tokio::select! {
             next = accept_some(&acceptor, &local, &listener) => next,

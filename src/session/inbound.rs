@@ -255,6 +255,8 @@ impl Inbound {
     }
 
     fn on_text_message(&mut self, ctx: &mut Context, text: &str) -> ControlFlow<()> {
+        // JavaScript has begun with a packet: what to make of this instead of its attachment is its to say.
+        let is_out_of_turn = self.owed > 0;
         (self.unwanted, self.owed) = (0, 0);
         if let Some(limit) = self.config.rate_limit() {
             let (is_event, attachments) = socket::kind_and_attachments(text);
@@ -264,7 +266,7 @@ impl Inbound {
                 return self.refuse(ctx, limit);
             }
         }
-        if self.raw || self.partial.is_some() {
+        if self.raw || self.partial.is_some() || is_out_of_turn {
             return self.deliver_raw(ctx, text);
         }
         let Some(header) = socket::parse(text) else { return self.deliver_raw(ctx, text) };
@@ -295,12 +297,12 @@ impl Inbound {
             self.unwanted -= 1;
             return ControlFlow::Continue(());
         }
+        let is_owed = self.owed > 0;
+        self.owed = self.owed.saturating_sub(1);
         if let Some(limit) = self.config.rate_limit() {
             // An attachment's bytes count if it is an event's; a message of a binary parser counts as an
             // event.
             let rate = self.rate.get_or_insert_default();
-            let is_owed = self.owed > 0;
-            self.owed = self.owed.saturating_sub(1);
             let allowed = if is_owed || self.partial.is_some() {
                 !self.counts || rate.allows_bytes(limit, ctx.now, data.len())
             } else {

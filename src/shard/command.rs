@@ -337,7 +337,9 @@ impl CommandQueue {
 
     /// Wakes the shard's loop without a command.
     pub fn wake(&self) {
-        match &*self.owner.lock() {
+        // Not held while the environment is called.
+        let owner = self.owner.lock().clone();
+        match owner {
             Some(port) => port.wake(),
             None => self.ready.notify_one(),
         }
@@ -368,12 +370,12 @@ impl Command {
         }
     }
 
-    /// False for bookkeeping, which has to be done before the next command but not now.
+    /// False for bookkeeping, which has to be done before the next command but not now. (A socket that
+    /// is connected is waited for: what its client sends is read by the core from then on.)
     fn is_urgent(&self) -> bool {
         !matches!(
             self,
             Self::Attach { .. }
-                | Self::Connect { .. }
                 | Self::Detach { .. }
                 | Self::Join { .. }
                 | Self::Leave { .. }

@@ -100,10 +100,12 @@ impl Pool {
     /// Forgets an environment and drops its sessions. The shards free their slots: whoever would
     /// have done so is gone.
     pub fn remove_port(&self, id: PortId) {
+        // Held to the end, as above.
+        let mut ports = self.ports.lock();
         for shard in self.running() {
             shard.queue.push(Command::RemovePort(id));
         }
-        if let Some(slot) = self.ports.lock().get_mut(id) {
+        if let Some(slot) = ports.get_mut(id) {
             *slot = None;
         }
     }

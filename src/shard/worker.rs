@@ -370,7 +370,9 @@ impl Shard {
             }
             Command::Call(call) => self.call(*call),
             Command::Run(Job(work)) => {
-                contained(work);
+                if contained(work).is_none() {
+                    self.ctx.metrics.panics.add(1);
+                }
             }
             #[cfg(test)]
             Command::Panic { key: Some(key) } => {
@@ -494,8 +496,8 @@ impl Shard {
             }
             Start::WebSocket(link) => {
                 let limit = identity.config.max_payload();
-                let (ws, head, response, source) = web_socket_of(link, limit);
-                let begun = (ws.link, head, has_ended(source.as_ref()));
+                let (ws, head, response, source, is_over) = web_socket_of(link, limit);
+                let begun = (ws.link, head, is_over);
                 self.new_readers.extend(source.map(|source| (key, ws.link, source)));
                 (Session::websocket(ctx, identity, ws, response, &open), Some(begun))
             }
@@ -518,9 +520,8 @@ impl Shard {
             self.ctx.events(port).probe_failed(handle, link.id);
             return self.ctx.events(port).stream_gone(handle, link.id);
         };
-        let (ws, head, response, source) = web_socket_of(link, limit);
+        let (ws, head, response, source, is_over) = web_socket_of(link, limit);
         let id = ws.link;
-        let is_over = has_ended(source.as_ref());
         self.new_readers.extend(source.map(|source| (key, id, source)));
         self.with(key, |session, ctx| {
             session.on_probe(ctx, ws, response);
@@ -729,29 +730,26 @@ fn begin(session: &mut Session, ctx: &mut Context, link: u32, mut head: Vec<u8>,
     }
 }
 
-/// True when the peer has said over TLS that it sends no more.
-fn has_ended(source: Option<&Source>) -> bool {
-    #[cfg(unix)]
-    let tls = source.and_then(|source| source.tls.as_ref());
-    #[cfg(unix)]
-    return tls.is_some_and(|tls| tls.borrow().has_ended());
-    #[cfg(not(unix))]
-    {
-        let _ = source;
-        false
-    }
-}
-
 /// Puts a WebSocket on a stream. Also returns what is to be done with it: bytes to take in, the
-/// HTTP answer, and the socket to read.
-fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String, Option<Source>) {
+/// HTTP answer, the socket to read, and whether the stream is over already: because the peer has said over
+/// TLS that it sends no more, or because the system cannot watch one more descriptor.
+fn web_socket_of(
+    link: Link,
+    limit: Option<u64>,
+) -> (WebSocket, Vec<u8>, String, Option<Source>, bool) {
+    #[cfg(unix)]
+    let is_own = link.fd.is_some();
     #[cfg(unix)]
     let source = link
         .fd
         .and_then(|fd| crate::transport::watch(fd).ok())
         .map(|fd| Source { fd: Rc::new(fd), tls: link.tls.map(|tls| Rc::new(RefCell::new(*tls))) });
+    #[cfg(unix)]
+    let is_over = source
+        .as_ref()
+        .map_or(is_own, |source| source.tls.as_ref().is_some_and(|tls| tls.borrow().has_ended()));
     #[cfg(not(unix))]
-    let source: Option<Source> = None;
+    let (source, is_over): (Option<Source>, bool) = (None, false);
     let stream = match &source {
         #[cfg(unix)]
         Some(socket) => Stream::Own(socket.clone()),
@@ -759,7 +757,7 @@ fn web_socket_of(link: Link, limit: Option<u64>) -> (WebSocket, Vec<u8>, String,
     };
     let mut ws = WebSocket::new(link.id, stream, limit, link.agreement);
     ws.base64 = link.base64;
-    (ws, link.head, link.response, source)
+    (ws, link.head, link.response, source, is_over)
 }
 
 impl Shared {

@@ -21,8 +21,8 @@ const { isEvent, isList, isSelection } = require("./messages");
 const { readOptions } = require("./options");
 const { RequestType, Requests } = require("./requests");
 
-/** Milliseconds between looks for methods that an application has replaced. */
-const LOOK_INTERVAL = 100;
+/** Rooms that are compared with the core's in each look. */
+const ROOMS_A_LOOK = 64;
 
 /**
  * Makes the adapters of a server: give the result to the option `adapter`.
@@ -57,6 +57,9 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     this._canBeDirect = options.isDefaultParser;
     this._isDirect = false;
     this._isLooking = false;
+    /** A room whose members the core does not know, and those that are still to be looked at. */
+    this._changed = undefined;
+    this._unseen = this.rooms.keys();
     this._id = link.add(this);
     this._followRooms();
   }
@@ -79,7 +82,34 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     });
     this._hasOddRooms = () => odd > 0;
     this.nsp._onOutgoing = () => this._look();
-    this._timer = setInterval(() => this._look(), LOOK_INTERVAL).unref();
+  }
+
+  /** Looks for what nobody has told us of, once in a while. */
+  look() {
+    if (this.nsp.sockets.size > 0) {
+      this._compareRooms();
+      this._look();
+    }
+  }
+
+  /** Finds a room whose members somebody has changed in its set, sooner or later. */
+  _compareRooms() {
+    const { [kMirror]: mirror } = this;
+    if (this._changed !== undefined && !mirror.agrees(this, [this._changed])) {
+      return;
+    }
+    this._changed = undefined;
+    for (let n = 0; n < ROOMS_A_LOOK; n++) {
+      const { done, value: room } = this._unseen.next();
+      if (done) {
+        this._unseen = this.rooms.keys();
+        return;
+      }
+      if (!mirror.agrees(this, [room])) {
+        this._changed = room;
+        return;
+      }
+    }
   }
 
   _lookSoon() {
@@ -102,6 +132,7 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       isPristine(this) &&
       !isNotifying(nsp) &&
       !this._hasOddRooms() &&
+      this._changed === undefined &&
       nsp.sockets.size === native.connectedCount(this) &&
       this.sids.size === mirror.ids &&
       this.rooms.size === mirror.rooms.size;
@@ -141,13 +172,13 @@ class RedisAdapter extends withNativeRooms(Adapter) {
   async sockets(rooms) {
     const local = await super.sockets(rooms);
     const answers = await this._ask(RequestType.SOCKETS, { rooms: [...rooms] }, "sockets");
-    return new Set([...local, ...answers.flatMap(({ sockets }) => sockets ?? [])]);
+    return new Set([...local, ...answers.flatMap(({ sockets }) => listOf(sockets))]);
   }
 
   /** Resolves to the names of the rooms of all servers. */
   async allRooms() {
     const answers = await this._ask(RequestType.ALL_ROOMS, {}, "allRooms");
-    return new Set([...this.rooms.keys(), ...answers.flatMap(({ rooms }) => rooms ?? [])]);
+    return new Set([...this.rooms.keys(), ...answers.flatMap(({ rooms }) => listOf(rooms))]);
   }
 
   async fetchSockets(opts) {
@@ -160,7 +191,7 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       { opts: plain(opts) },
       "fetchSockets",
     );
-    return [...local, ...answers.flatMap(({ sockets }) => sockets ?? [])];
+    return [...local, ...answers.flatMap(({ sockets }) => listOf(sockets))];
   }
 
   addSockets(opts, rooms) {
@@ -217,9 +248,9 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     return this._count();
   }
 
+  /** Leaves the cluster. Resolves when what was sent before is on its way. */
   close() {
-    clearInterval(this._timer);
-    this._link.remove(this._id);
+    return this._link.remove(this._id);
   }
 
   _count() {
@@ -257,7 +288,10 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       return;
     }
     const [uid, packet, opts] = decoded;
-    if (uid === this.uid || !packet || !opts || (packet.nsp ?? "/") !== this.nsp.name) {
+    if (uid === this.uid || !packet || !opts || nameOf(packet) !== this.nsp.name) {
+      return;
+    }
+    if (channel !== this.channel && !this._hasRoomOf(channel)) {
       return;
     }
     if (!isEvent(packet) || !isSelection(opts)) {
@@ -265,6 +299,12 @@ class RedisAdapter extends withNativeRooms(Adapter) {
       return;
     }
     super.broadcast(packet, { ...setsOf(opts), flags: opts.flags });
+  }
+
+  /** Whether anybody here is in the room that a channel is for. */
+  _hasRoomOf(channel) {
+    const room = channel.slice(this.channel.length, -1);
+    return channel.endsWith("#") && (this.rooms.has(room) || this.rooms.has(Number(room)));
   }
 
   /** Takes a request or a response. */
@@ -302,9 +342,7 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     const opts = request.opts && setsOf(request.opts);
     switch (type) {
       case RequestType.SOCKETS:
-        super.sockets(new Set(request.rooms)).then((sockets) => {
-          this._respond(request, { sockets: [...sockets] });
-        });
+        this._respondWith(request, super.sockets(new Set(request.rooms)), (id) => id);
         break;
       case RequestType.ALL_ROOMS:
         this._respond(request, { rooms: [...this.rooms.keys()] });
@@ -326,9 +364,7 @@ class RedisAdapter extends withNativeRooms(Adapter) {
         if (!opts) {
           break;
         }
-        super.fetchSockets(opts).then((sockets) => {
-          this._respond(request, { sockets: sockets.map(describe) });
-        });
+        this._respondWith(request, super.fetchSockets(opts), describe);
         break;
       case RequestType.SERVER_SIDE_EMIT:
         this._onServerSideEmit(request);
@@ -387,6 +423,13 @@ class RedisAdapter extends withNativeRooms(Adapter) {
     this.nsp._onServerSideEmit([...data, answer]);
   }
 
+  /** Answers with sockets, unless what describes them cannot be sent. */
+  _respondWith(request, found, describeOne) {
+    found
+      .then((sockets) => this._respond(request, { sockets: [...sockets].map(describeOne) }))
+      .catch((err) => debug("a question cannot be answered: %s", err.message));
+  }
+
   _respond(request, fields) {
     const response = JSON.stringify({ requestId: request.requestId, ...fields });
     this._link.publish(this._responseChannelOf(request), response);
@@ -412,6 +455,16 @@ function safely(decode) {
     debug("ignoring a malformed message: %s", err.message);
     return undefined;
   }
+}
+
+/** The namespace of a packet; some emitters leave the main one out. */
+function nameOf({ nsp }) {
+  return nsp === undefined ? "/" : nsp;
+}
+
+/** What an answer lists. */
+function listOf(value) {
+  return Array.isArray(value) ? value : [];
 }
 
 function newId() {

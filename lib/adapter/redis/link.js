@@ -15,12 +15,15 @@ class RedisLink {
     this._counts = new Map();
     this._next = 1;
     this._isDown = false;
+    /** What to do when connections have ended that nobody needs any more. */
+    this._endings = new Map();
+    this._timer = undefined;
   }
 
   /** Listens for an adapter, connecting if that is not done yet. @returns {number} its number */
   add(adapter) {
     const id = this._next++;
-    this._native ??= core.openRedis(this._place, () => this._drain());
+    this._native ??= this._open();
     this._adapters.set(id, adapter);
     const { uid, nsp, channel, requestChannel, responseChannel, specificResponseChannel } = adapter;
     const others = [requestChannel, responseChannel, specificResponseChannel];
@@ -28,19 +31,49 @@ class RedisLink {
     return id;
   }
 
-  /** Stops listening for an adapter; the connection ends with the last. */
-  remove(id) {
+  _open() {
+    const native = core.openRedis(this._place, () => this._drain(native));
+    this._timer = setInterval(() => this._look(), LOOK_INTERVAL).unref();
+    return native;
+  }
+
+  /**
+   * Stops listening for an adapter; the connection ends with the last. Resolves when what was
+   * published before is on its way.
+   */
+  async remove(id) {
     if (this._adapters.delete(id)) {
       this._native.remove(id);
       if (this._adapters.size === 0) {
-        this._native.close();
+        const native = this._native;
         this._native = undefined;
+        clearInterval(this._timer);
         // Nobody else can be asked any more: what is left of the cluster is this server.
         for (const { resolve } of this._counts.values()) {
           resolve(1);
         }
         this._counts.clear();
+        await this._end(native);
       }
+    }
+  }
+
+  _end(native) {
+    return new Promise((resolve) => {
+      // While Redis is away there is nothing to wait for.
+      const timer = setTimeout(resolve, this._isDown ? 0 : FAREWELL);
+      this._endings.set(native, () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      });
+      native.close();
+    });
+  }
+
+  /** Has the adapters look for what applications have replaced. */
+  _look() {
+    for (const adapter of this._adapters.values()) {
+      adapter.look();
     }
   }
 
@@ -85,29 +118,38 @@ class RedisLink {
     });
   }
 
-  _drain() {
-    for (const { kind, number, text, data } of this._native?.drain() ?? []) {
-      switch (kind) {
-        case BROADCAST:
-          this._hand(number, (adapter) => adapter.onmessage(text, data));
-          break;
-        case REQUEST:
-          this._hand(number, (adapter) => adapter.onrequest(text, data));
-          break;
-        case COUNT:
-          this._counted(number, text, data);
-          break;
-        case READY:
-          debug("connected");
-          this._isDown = false;
-          for (const adapter of this._adapters.values()) {
-            contain(() => adapter.emit("ready"));
-          }
-          break;
-        case ERROR:
-          this._fail(new Error(`Redis: ${text}`));
-          break;
+  _drain(native) {
+    for (const { kind, number, text, data } of native.drain()) {
+      if (kind === CLOSED) {
+        this._endings.get(native)?.();
+        this._endings.delete(native);
+      } else if (native === this._native) {
+        this._take(kind, number, text, data);
       }
+    }
+  }
+
+  _take(kind, number, text, data) {
+    switch (kind) {
+      case BROADCAST:
+        this._hand(number, (adapter) => adapter.onmessage(text, data));
+        break;
+      case REQUEST:
+        this._hand(number, (adapter) => adapter.onrequest(text, data));
+        break;
+      case COUNT:
+        this._counted(number, text, data);
+        break;
+      case READY:
+        debug("connected");
+        this._isDown = false;
+        for (const adapter of this._adapters.values()) {
+          contain(() => adapter.emit("ready"));
+        }
+        break;
+      case ERROR:
+        this._fail(new Error(`Redis: ${text}`));
+        break;
     }
   }
 
@@ -168,5 +210,11 @@ const REQUEST = 1;
 const READY = 2;
 const ERROR = 3;
 const COUNT = 4;
+const CLOSED = 5;
+
+/** Milliseconds between looks for methods that an application has replaced. */
+const LOOK_INTERVAL = 100;
+/** Milliseconds that the last messages may take to leave. */
+const FAREWELL = 1000;
 
 module.exports = { RedisLink };

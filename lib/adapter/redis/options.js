@@ -11,8 +11,14 @@ const { readTls } = require("./tls");
  *   publishOnSpecificResponseChannel: boolean, parser: any, isDefaultParser: boolean}}
  */
 function readOptions(options = {}) {
-  if (typeof options === "string") {
-    options = { url: options };
+  if (typeof options === "string" || options instanceof URL) {
+    options = { url: String(options) };
+  }
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(
+      "the Redis adapter takes a URL, an object of options, or a client of the packages redis and " +
+        `ioredis, not ${String(options)}`,
+    );
   }
   const { parser = require("notepack.io") } = options;
   if (typeof parser?.encode !== "function" || typeof parser.decode !== "function") {
@@ -44,6 +50,12 @@ function placeOfClient(client) {
     );
   }
   const { url, socket, username, password, db, database = db } = options;
+  if (options.credentialsProvider) {
+    throw new TypeError(
+      'ferrio/redis-adapter does not know "credentialsProvider": give `username` and `password`, or ' +
+        "use @socket.io/redis-adapter",
+    );
+  }
   // The package redis keeps what TLS needs beside the address; ioredis has it apart, and does not
   // use it for servers that Sentinel names unless it is told to.
   const { host, port, path, tls } = socket ?? options;
@@ -71,7 +83,7 @@ function placeFrom({ url, tls, ...options }) {
   }
   const isSecure = tls || /^(rediss|valkeys):/.test(url);
   return {
-    url: url === undefined ? urlFrom(options) : checked(String(url)),
+    url: url === undefined || url === null ? urlFrom(options) : completed(String(url), options),
     tls: isSecure ? readTls(tls || true, "tls") : undefined,
     sentinels: options.sentinels ? sentinelsFrom(options) : undefined,
   };
@@ -101,7 +113,7 @@ function sentinelsFrom({ sentinels, name, sentinelUsername, sentinelPassword, ..
   };
 }
 
-function urlFrom({ host = "127.0.0.1", port = 6379, ...options }) {
+function urlFrom({ host, port, ...options }) {
   const { path, username, password, db = 0, database = db } = options;
   const query = new URLSearchParams();
   const user = encodeURIComponent(username ?? "");
@@ -114,10 +126,38 @@ function urlFrom({ host = "127.0.0.1", port = 6379, ...options }) {
     if (password) {
       query.set("pass", password);
     }
-    return `unix://${path}?${query}`;
+    return `unix://${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}?${query}`;
   }
+  host ??= "127.0.0.1";
   const name = host.includes(":") ? `[${host}]` : host;
-  return `redis://${user}${secret}${user || secret ? "@" : ""}${name}:${port}/${database}`;
+  const credentials = user || secret ? `${user}${secret}@` : "";
+  return `redis://${credentials}${name}:${port ?? 6379}/${database}`;
+}
+
+/** A URL with what it leaves to the options beside it: who logs in, and the database. */
+function completed(url, { username, password, db, database = db }) {
+  const place = new URL(checked(url));
+  if (place.protocol.endsWith("unix:")) {
+    const { searchParams } = place;
+    const isAnonymous = !searchParams.has("user") && !searchParams.has("pass");
+    const beside = isAnonymous
+      ? { user: username, pass: password, db: database }
+      : { db: database };
+    for (const [name, value] of Object.entries(beside)) {
+      if (value && !searchParams.has(name)) {
+        searchParams.set(name, String(value));
+      }
+    }
+    return String(place);
+  }
+  if (!place.username && !place.password) {
+    place.username = encodeURIComponent(username ?? "");
+    place.password = encodeURIComponent(password ?? "");
+  }
+  if (database && /^\/?$/.test(place.pathname)) {
+    place.pathname = `/${database}`;
+  }
+  return String(place);
 }
 
 function checked(url) {

@@ -21,10 +21,6 @@ class Requests {
     this._open = new Map();
   }
 
-  has(id) {
-    return this._open.has(id);
-  }
-
   /** Collects so many answers; `done(isWhole, answers)` is called when they are there, or late. */
   open(id, wanted, limit, done) {
     const answers = [];
