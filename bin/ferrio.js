@@ -16,13 +16,16 @@ const HELP = `ferrio ${require("../package.json").version}, the Socket.IO server
   npx ferrio build              build the native addon from the sources in this package (needs Rust)
 `;
 
+const HELPS = ["help", "--help", "-h"];
+
 /** @param {string[]} argv */
 async function main([name, ...args]) {
-  if (name === undefined || name === "help" || name === "--help") {
+  const asksForHelp = args.some((arg) => HELPS.includes(arg));
+  if (name === undefined || HELPS.includes(name) || asksForHelp) {
     process.stdout.write(HELP);
     return 0;
   }
-  if (name === "--version") {
+  if (name === "--version" || name === "-v") {
     console.log(require("../package.json").version);
     return 0;
   }

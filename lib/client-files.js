@@ -94,7 +94,10 @@ async function read(filename, encoding) {
   return encoding === "identity" ? content : COMPRESS[encoding](content);
 }
 
-/** Found when first needed: servers without browsers may do without that package. */
+/**
+ * Found when first needed: servers without browsers may do without that package. By a file in it, which
+ * tools that collect what an application needs take along.
+ */
 function folder() {
-  return path.join(path.dirname(require.resolve("socket.io-client/package.json")), "dist");
+  return path.dirname(require.resolve("socket.io-client/dist/socket.io.js"));
 }

@@ -8,6 +8,7 @@ const debug = require("debug")("socket.io:client");
 // What the core decodes is told under the name of the parser that it stands in for.
 const debugParser = require("debug")("socket.io-parser");
 const { PacketType } = require("socket.io-parser");
+const { warnOfLimits } = require("./engine/foreign");
 const { limitsOf } = require("./limits");
 const native = require("./native");
 const { onReplace } = require("./overrides");
@@ -93,6 +94,7 @@ class Client {
       this.conn.on("error", failReceiver);
       this.conn.on("close", closeReceiver);
     } else {
+      warnOfLimits(this.conn, this.server.opts);
       goTheLongWay(this);
       this.conn.on("data", this.ondata);
       this.conn.on("error", this.onerror);

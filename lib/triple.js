@@ -29,17 +29,15 @@ function triple() {
 }
 
 function isMusl() {
-  // Both tell at once. The report, which is always right, takes a while to write.
-  if (fs.existsSync("/etc/alpine-release")) {
-    return true;
-  }
+  // Elsewhere the loader tells at once. The report, which is always right, takes a while to write.
+  const isAlpine = fs.existsSync("/etc/alpine-release");
   const { arch } = process;
   const loader = { x64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" }[arch];
-  if (loader !== undefined && fs.existsSync(loader)) {
+  if (!isAlpine && loader !== undefined && fs.existsSync(loader)) {
     return false;
   }
   const header = /** @type {any} */ (process.report?.getReport?.())?.header;
-  return header !== undefined && !header.glibcVersionRuntime;
+  return header === undefined ? isAlpine : !header.glibcVersionRuntime;
 }
 
 module.exports = { PUBLISHED, triple };

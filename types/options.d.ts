@@ -2,16 +2,11 @@
 // layers (Socket.IO, engine, attachment), which travel as one flat object. No option is required;
 // unknown keys are ignored.
 
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from "http";
-import type { Server as HttpsServer } from "https";
-import type { Http2SecureServer, Http2Server } from "http2";
+import type { IncomingHttpHeaders, IncomingMessage } from "http";
 import type { SecureContextOptions, TlsOptions } from "tls";
 import type { ZlibOptions } from "zlib";
 import type { Adapter } from "socket.io-adapter";
 import type { Namespace } from "./namespace";
-
-/** What a server can be attached to, besides a port. */
-export type TServerInstance = HttpServer | HttpsServer | Http2SecureServer | Http2Server;
 
 /**
  * Where `io.listen()` listens: a TCP port or a unix socket. Of ferrio's own. The native listener

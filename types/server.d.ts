@@ -1,20 +1,16 @@
 // The server: where applications start. Most of its methods are those of its main namespace.
 
+import type { Server as HttpServer } from "http";
+import type { Server as HttpsServer } from "https";
+import type { Http2SecureServer, Http2Server } from "http2";
 import type { Metrics } from "./metrics";
 import * as parser from "socket.io-parser";
-import type { Room, SocketId } from "socket.io-adapter";
+import type { Adapter, Room, SocketId } from "socket.io-adapter";
 import type { Encoder } from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import type { EngineServer } from "./engine";
 import type { ExtendedError, Namespace, ServerReservedEventsMap } from "./namespace";
-import type {
-  AdapterConstructor,
-  ParentNspNameMatchFn,
-  ServerOptions,
-  ListenAddress,
-  SecureOptions,
-  TServerInstance,
-} from "./options";
+import type { ParentNspNameMatchFn, ServerOptions, ListenAddress, SecureOptions } from "./options";
 import type { Socket } from "./socket";
 import {
   AllButLast,
@@ -31,6 +27,14 @@ import {
   RemoveAcknowledgements,
   StrictEventEmitter,
 } from "./typed-events";
+
+// These two are not exported: declarations of applications could not name them, and spell them out so.
+
+/** What a server can be attached to, besides a port. */
+type TServerInstance = HttpServer | HttpsServer | Http2SecureServer | Http2Server;
+
+/** Makes the adapter of a namespace. */
+type AdapterConstructor = typeof Adapter | ((nsp: Namespace) => Adapter);
 
 /**
  * A Socket.IO server.
@@ -461,3 +465,5 @@ export declare class Server<
    */
   disconnectSockets(close?: boolean): void;
 }
+
+export {};

@@ -68,6 +68,32 @@ test("a foreign wsEngine is warned of once", async (t) => {
   return undefined;
 });
 
+test("limits that do not hold for a connection are warned of once", async (t) => {
+  if (isReference) {
+    return t.skip("the reference has no such limits");
+  }
+  const warnings = [];
+  const onWarning = ({ code, message }) => {
+    if (code === "FERRIO_OPTION_WITHOUT_EFFECT") {
+      warnings.push(message.split('"')[1]);
+    }
+  };
+  process.on("warning", onWarning);
+  t.after(() => process.off("warning", onWarning));
+  const options = {
+    rateLimit: { events: 5 },
+    maxBackpressure: 1e6,
+    transports: ["polling", "websocket", "webtransport"],
+  };
+  const app = await serve(t, { options });
+  await app.connect("/", { transports: ["websocket"] });
+  assert.deepEqual(warnings, [], "such a connection is the core's");
+  await app.connect("/", { transports: ["polling"] });
+  await app.connect("/", { transports: ["polling"] });
+  assert.deepEqual(warnings, ["rateLimit", "maxBackpressure"]);
+  return undefined;
+});
+
 const COPIES = {
   "ws.Server": () => require("ws").Server,
   "ws.WebSocketServer": () => WebSocketServer,

@@ -23,6 +23,8 @@ const FILES = [
   "index.d.ts",
   "index.js",
   "index.mjs",
+  "metrics.d.ts",
+  "metrics.js",
   "package.json",
   "redis-adapter.d.ts",
   "redis-adapter.js",

@@ -39,11 +39,17 @@ async function doctor() {
       fact(transport, `an event and its acknowledgement in ${await roundTrip(transport)} ms`);
     } catch (err) {
       fact(transport, "no");
-      return fail(`A client on 127.0.0.1 could not talk to a server here: ${err.message}`);
+      return fail(`A client on 127.0.0.1 could not talk to a server here: ${causeOf(err)}`);
     }
   }
   console.log("\nAll is well.");
   return 0;
+}
+
+/** What an error says, and the one behind it. */
+function causeOf(err) {
+  const cause = err.description?.error?.message ?? err.description?.message;
+  return cause ? `${err.message} (${cause})` : err.message;
 }
 
 /** What `require("socket.io")` would find in the folder that the command was started in. */

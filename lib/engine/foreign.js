@@ -67,6 +67,29 @@ function warnOfWsEngine() {
   }
 }
 
+const warnedOf = new Set();
+
+/** Says once of each limit among the options that it does not hold for connections such as this one. */
+function warnOfLimits(conn, { rateLimit, maxBackpressure }) {
+  if (!rateLimit && !maxBackpressure) {
+    return;
+  }
+  // There it is an option of uWebSockets.js, which holds.
+  const isUws = conn.server instanceof engineIo().uServer;
+  const given = { rateLimit, maxBackpressure: isUws ? undefined : maxBackpressure };
+  for (const [name, value] of Object.entries(given)) {
+    if (value && !warnedOf.has(name)) {
+      warnedOf.add(name);
+      process.emitWarning(
+        `the option "${name}" does not hold for connections that JavaScript runs: on uWebSockets.js, with a ` +
+          'foreign `wsEngine` or transports of your own, and for WebTransport and polling where "webtransport" is ' +
+          "among the transports.",
+        { type: "FerrioWarning", code: "FERRIO_OPTION_WITHOUT_EFFECT" },
+      );
+    }
+  }
+}
+
 /** Makes the engine that the options ask for: ours, or npm's for a foreign `wsEngine`. */
 function createEngine(NativeServer, opts) {
   if (isPlainWsEngine(opts?.wsEngine)) {
@@ -76,4 +99,4 @@ function createEngine(NativeServer, opts) {
   return new (engineIo().Server)(opts);
 }
 
-module.exports = { createEngine, engineIo, isPlainWsEngine, parserFor, ws };
+module.exports = { createEngine, engineIo, isPlainWsEngine, parserFor, warnOfLimits, ws };

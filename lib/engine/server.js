@@ -486,7 +486,14 @@ class Server extends EventEmitter {
    * @returns {Promise<void>}
    */
   onWebTransportSession(session) {
-    return engineIo().Server.prototype.onWebTransportSession.call(this, session);
+    const { hasSharedMiddlewares } = this;
+    const taken = engineIo().Server.prototype.onWebTransportSession.call(this, session);
+    if (this.hasSharedMiddlewares !== hasSharedMiddlewares) {
+      // That has read the list of middlewares, and does not keep it.
+      this.hasSharedMiddlewares = hasSharedMiddlewares;
+      this.onPolicyChange();
+    }
+    return taken;
   }
 
   /** Closes all connections and drops what they had not written. */
@@ -813,7 +820,6 @@ const BAD_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header"
 const EMPTY_CLOSE_FRAME = Buffer.from([0x88, 0]);
 /** What transports read of their request, where the native listener has read it. @type {any} */
 const ACCEPTED_REQUEST = Object.freeze({ _query: Object.freeze({ EIO: "4" }) });
-/** What an upgrade request brings to its transport. */
 /**
  * Streams whose handshake is under way, by request. Not on the request, which lives as long as the
  * connection: an object that has lost a property takes four times the memory.

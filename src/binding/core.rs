@@ -155,7 +155,8 @@ impl Core {
         Ok(())
     }
 
-    /// Takes everything that waits: `[json, extras]`, in the format of `src/event.rs`.
+    /// Takes what waits, up to a bound: `[json, extras]`, in the format of `src/event.rs`. For the rest it
+    /// wakes JavaScript once more.
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
         let batch = match self.running_inline() {
@@ -348,7 +349,7 @@ impl Core {
         self.send(handle, |key| Command::Attach { key, ordinal });
     }
 
-    /// A socket is connected to a namespace, and in the room of its own id.
+    /// A socket is connected to a namespace.
     #[napi(catch_unwind)]
     pub fn connect(&self, handle: u32, ordinal: u32, namespace: u32) -> Result<()> {
         let name = self.namespace(namespace)?.clone();

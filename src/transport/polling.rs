@@ -5,7 +5,8 @@ use crate::proto::engine::{self, EncodedPayload, Revision};
 
 use super::packet::Packet;
 
-/// Polling state of one session. Requests are known by the number JavaScript gave them.
+/// Polling state of one session. Requests are known by the number that JavaScript or the
+/// listener gave them.
 #[derive(Debug)]
 pub struct Polling {
     /// The GET that waits for packets, if any.

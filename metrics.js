@@ -1,0 +1,5 @@
+"use strict";
+
+// Entry `ferrio/metrics`.
+
+module.exports = require("./lib/metrics");
