@@ -5,6 +5,8 @@
 
 const assert = require("node:assert/strict");
 const nodeTest = require("node:test");
+const { setFlagsFromString } = require("node:v8");
+const { runInNewContext } = require("node:vm");
 const { WebSocket } = require("ws");
 const { TRANSPORTS, test } = require("../support/scenario");
 const { atEnd } = require("../support/cleanup");
@@ -322,6 +324,22 @@ function declare() {
       far.app.io.to("room").emit("to room");
       return isHeard;
     }, "the second member hears of it");
+  });
+
+  test("nothing is left of a link that has ended", async (t) => {
+    setFlagsFromString("--expose_gc");
+    const collect = runInNewContext("gc");
+    const url = await startRedis(t);
+    const link = await (async () => {
+      const [{ app }] = await start(t, create(url));
+      const ended = new WeakRef(app.io.of("/").adapter._link._native);
+      await app.io.close();
+      return ended;
+    })();
+    await until(() => {
+      collect();
+      return link.deref() === undefined;
+    }, "it is collected");
   });
 
   test("a message for a room that nobody here is in reaches nobody", async (t) => {

@@ -32,9 +32,11 @@ class RedisLink {
   }
 
   _open() {
-    const native = core.openRedis(this._place, () => this._drain(native));
+    // The callback must not keep what keeps the callback.
+    const current = { native: undefined };
+    current.native = core.openRedis(this._place, () => this._drain(current));
     this._timer = setInterval(() => this._look(), LOOK_INTERVAL).unref();
-    return native;
+    return current.native;
   }
 
   /**
@@ -118,9 +120,11 @@ class RedisLink {
     });
   }
 
-  _drain(native) {
-    for (const { kind, number, text, data } of native.drain()) {
+  _drain(current) {
+    const { native } = current;
+    for (const { kind, number, text, data } of native?.drain() ?? []) {
       if (kind === CLOSED) {
+        current.native = undefined;
         this._endings.get(native)?.();
         this._endings.delete(native);
       } else if (native === this._native) {

@@ -136,6 +136,9 @@ function urlFrom({ host, port, ...options }) {
 
 /** A URL with what it leaves to the options beside it: who logs in, and the database. */
 function completed(url, { username, password, db, database = db }) {
+  if (!URL.canParse(checked(url))) {
+    throw new TypeError('option "url" of the Redis adapter is no URL');
+  }
   const place = new URL(checked(url));
   if (place.protocol.endsWith("unix:")) {
     const { searchParams } = place;
