@@ -248,8 +248,11 @@ class Socket extends StrictEventEmitter {
     } else {
       this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: pidOf(this) } });
     }
-    // Behind the packet: what other servers broadcast may come over another thread.
-    connectSocket(this);
+    // Behind the packet: what other servers broadcast may come over another thread. A listener of the adapter
+    // may have disconnected the socket by now.
+    if (this.connected) {
+      connectSocket(this);
+    }
   }
 
   /** Takes a packet from the client. */

@@ -164,8 +164,9 @@ impl Outbox {
         let is_first = {
             let mut events = self.events.lock();
             let is_first = events.list.is_empty();
-            // One message may be as large as it likes.
-            if events.bytes == 0 || events.bytes + event.data.len() <= MAX_WAITING {
+            // One message may be as large as it likes. What the link itself has to say is small.
+            let is_message = matches!(event.kind, EventKind::Broadcast | EventKind::Request);
+            if !is_message || events.bytes == 0 || events.bytes + event.data.len() <= MAX_WAITING {
                 events.bytes += event.data.len();
                 events.list.push(event);
             } else {
@@ -228,7 +229,10 @@ impl Worker {
                 }
                 Err(error) => self.fail(&error),
             }
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.wait_for_close() => {}
+            }
             pause = (pause * 2).min(MAX_PAUSE);
             // Without anybody left to order anything there is no reason to try again.
             self.take_orders();
@@ -240,6 +244,18 @@ impl Worker {
 
     fn fail(&self, error: &redis::RedisError) {
         self.outbox.tell(EventKind::Error, 0, error.to_string(), vec![]);
+    }
+
+    /// Completes when nobody needs the link any more.
+    async fn wait_for_close(&mut self) {
+        loop {
+            let order = self.orders.recv().await.unwrap_or(Order::Close);
+            let is_close = matches!(order, Order::Close);
+            self.taken.push_back(order);
+            if is_close {
+                return;
+            }
+        }
     }
 
     fn take_orders(&mut self) {

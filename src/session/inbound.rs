@@ -258,6 +258,9 @@ impl Inbound {
         // JavaScript has begun with a packet: what to make of this instead of its attachment is its to say.
         let is_out_of_turn = self.owed > 0;
         (self.unwanted, self.owed) = (0, 0);
+        if is_out_of_turn {
+            return self.deliver_raw(ctx, text);
+        }
         if let Some(limit) = self.config.rate_limit() {
             let (is_event, attachments) = socket::kind_and_attachments(text);
             self.counts = is_event;
@@ -266,7 +269,7 @@ impl Inbound {
                 return self.refuse(ctx, limit);
             }
         }
-        if self.raw || self.partial.is_some() || is_out_of_turn {
+        if self.raw || self.partial.is_some() {
             return self.deliver_raw(ctx, text);
         }
         let Some(header) = socket::parse(text) else { return self.deliver_raw(ctx, text) };

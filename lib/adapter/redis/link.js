@@ -36,6 +36,7 @@ class RedisLink {
     const current = { native: undefined };
     current.native = core.openRedis(this._place, () => this._drain(current));
     this._timer = setInterval(() => this._look(), LOOK_INTERVAL).unref();
+    this._isDown = false;
     return current.native;
   }
 
@@ -62,8 +63,7 @@ class RedisLink {
 
   _end(native) {
     return new Promise((resolve) => {
-      // While Redis is away there is nothing to wait for.
-      const timer = setTimeout(resolve, this._isDown ? 0 : FAREWELL);
+      const timer = setTimeout(resolve, FAREWELL);
       this._endings.set(native, () => {
         clearTimeout(timer);
         resolve(undefined);

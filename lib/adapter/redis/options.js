@@ -50,7 +50,9 @@ function placeOfClient(client) {
     );
   }
   const { url, socket, username, password, db, database = db } = options;
-  if (options.credentialsProvider) {
+  // The package redis makes one itself of what it is given.
+  const isGiven = username || password || /\/\/[^/]*@/.test(url);
+  if (options.credentialsProvider && !isGiven) {
     throw new TypeError(
       'ferrio/redis-adapter does not know "credentialsProvider": give `username` and `password`, or ' +
         "use @socket.io/redis-adapter",
@@ -153,8 +155,9 @@ function completed(url, { username, password, db, database = db }) {
     }
     return String(place);
   }
-  if (!place.username && !place.password) {
-    place.username = encodeURIComponent(username ?? "");
+  const user = encodeURIComponent(username ?? place.username);
+  if (!place.password && (!place.username || place.username === user)) {
+    place.username = user;
     place.password = encodeURIComponent(password ?? "");
   }
   if (database && /^\/?$/.test(place.pathname)) {
