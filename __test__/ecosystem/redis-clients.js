@@ -33,7 +33,16 @@ async function joined(servers) {
   }
 }
 
-module.exports = { CLIENTS, joined, redisServer };
+/** A client that says to Redis what no server does. It is gone before the servers are. */
+async function connectAdmin(t, url) {
+  const admin = load("redis").createClient({ url });
+  admin.on("error", () => {});
+  await admin.connect();
+  atEnd(t, () => admin.destroy());
+  return admin;
+}
+
+module.exports = { CLIENTS, connectAdmin, joined, redisServer };
 
 function nodeRedis(name) {
   return async (t, url) => {

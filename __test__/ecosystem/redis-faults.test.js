@@ -11,7 +11,7 @@ const { next, settle, until } = require("../support/events");
 const { isReference } = require("../support/target");
 const { startRedisProcess } = require("../examples/redis");
 const { load, serve } = require("./installed");
-const { joined } = require("./redis-clients");
+const { connectAdmin, joined } = require("./redis-clients");
 
 /** What a test opens, to be closed after its servers, which say good-bye to Redis. */
 const opened = new WeakMap();
@@ -216,14 +216,6 @@ function handleRejections(client, refusals) {
         });
     }
   }
-}
-
-async function connectAdmin(t, url) {
-  const admin = load("redis").createClient({ url });
-  admin.on("error", () => {});
-  await admin.connect();
-  opened.get(t).push(() => admin.close());
-  return admin;
 }
 
 function withPassword({ url }, password) {

@@ -14,7 +14,7 @@ const { next, until } = require("../support/events");
 const { isReference } = require("../support/target");
 const { startRedis, startRedisProcess } = require("../examples/redis");
 const { load, serve } = require("./installed");
-const { joined } = require("./redis-clients");
+const { connectAdmin, joined } = require("./redis-clients");
 
 if (isReference) {
   nodeTest.test("the reference has no adapter of its own", { skip: true });
@@ -170,10 +170,7 @@ function declare() {
   test("what no server would publish is ignored", async (t) => {
     const url = await startRedis(t);
     const [{ app, client }] = await start(t, create(url));
-    const publisher = load("redis").createClient({ url });
-    publisher.on("error", () => {});
-    await publisher.connect();
-    atEnd(t, () => publisher.destroy());
+    const publisher = await connectAdmin(t, url);
     const { encode } = load("notepack.io");
     const all = { rooms: [], except: [] };
     const event = { type: 2, data: ["odd"], nsp: "/" };
@@ -230,6 +227,7 @@ function declare() {
     await until(() => thrown.length > 0, "the listener has thrown");
     assert.deepEqual(thrown, ["not today"]);
   });
+
   test("a broadcast may say by null that it has no flags", async (t) => {
     const url = await startRedis(t);
     const [{ app, client }] = await start(t, create(url));
@@ -362,12 +360,4 @@ function declare() {
       await last;
     }
   });
-}
-
-async function connectAdmin(t, url) {
-  const admin = load("redis").createClient({ url });
-  admin.on("error", () => {});
-  await admin.connect();
-  atEnd(t, () => admin.destroy());
-  return admin;
 }

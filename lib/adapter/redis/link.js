@@ -42,7 +42,7 @@ class RedisLink {
 
   /**
    * Stops listening for an adapter; the connection ends with the last. Resolves when what was
-   * published before is on its way.
+   * published before is on its way, or has had its time.
    */
   async remove(id) {
     if (this._adapters.delete(id)) {

@@ -138,10 +138,11 @@ function urlFrom({ host, port, ...options }) {
 
 /** A URL with what it leaves to the options beside it: who logs in, and the database. */
 function completed(url, { username, password, db, database = db }) {
-  if (!URL.canParse(checked(url))) {
+  const text = checked(url);
+  if (!URL.canParse(text)) {
     throw new TypeError('option "url" of the Redis adapter is no URL');
   }
-  const place = new URL(checked(url));
+  const place = new URL(text);
   if (place.protocol.endsWith("unix:")) {
     const { searchParams } = place;
     const isAnonymous = !searchParams.has("user") && !searchParams.has("pass");
