@@ -4,6 +4,8 @@
 // client may send, and what it may make the server hold.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
+const fs = require("node:fs");
 const http = require("node:http");
 const net = require("node:net");
 const { Server } = require("../..");
@@ -431,6 +433,33 @@ test("the native listener refuses handshakes that a busy thread has not heard of
     assert.equal(headers["retry-after"], "1");
   }
   await opened;
+  const { client } = await app.connect();
+  assert.ok(client.connected);
+});
+
+test("the native listener leaves connections to the kernel that a busy thread has not taken", async (t) => {
+  if (process.platform !== "linux") {
+    return;
+  }
+  const app = await serveOwn(t, { acceptor: "native", maxHandshakes: 2 });
+  const opened = () => fs.readdirSync("/proc/self/fd").length;
+  const before = opened();
+  // This thread waits until the other process has ended. What it asked for is Node's to answer.
+  const flood = `
+    const net = require("node:net");
+    const request = "GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n";
+    let count = 0;
+    (function connect() {
+      const wire = net.connect(${app.port}, "127.0.0.1", () => {
+        wire.write(request, () => ++count < 300 && setImmediate(connect));
+      });
+    })();
+    setTimeout(() => process.exit(), 1000);
+  `;
+  execFileSync(process.execPath, ["-e", flood]);
+  // Some are accepted before the first of them has said what it wants.
+  const held = opened() - before;
+  assert.ok(held < 150, `${held} connections were accepted`);
   const { client } = await app.connect();
   assert.ok(client.connected);
 });

@@ -60,7 +60,8 @@ pub struct Acceptor {
 /// Bounds of what peers can make an acceptor do.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Handshakes that JavaScript has not heard of; more are answered with 503.
+    /// Handshakes that JavaScript has not heard of; more are answered with 503. While as many
+    /// connections are on their way to JavaScript, no more are accepted.
     pub max_pending: usize,
     /// How long a connection may take to say what it wants before Node gets it.
     pub first_bytes: Duration,
@@ -419,8 +420,14 @@ async fn accept_some(
     local: &Rc<Local>,
     listener: &AsyncFd<OwnedFd>,
 ) -> Next {
+    let max_pending = acceptor.limits.max_pending;
+    // Node would not accept them either while its thread is busy: they stay in the kernel's queue.
+    acceptor.passed.room(max_pending).await;
     let Ok(mut ready) = listener.readable().await else { return Next::After(BACK_OFF) };
     for _ in 0..BURST {
+        if acceptor.passed.len() >= max_pending {
+            break;
+        }
         match acceptfrom_with(listener.as_fd(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
             Ok((fd, peer)) => connection::admit(acceptor, local, fd, peer),
             Err(Errno::AGAIN) => {

@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// A connection that is not Engine.IO's, or not usually so.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Passed {
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: Mutex<Vec<Passed>>,
+    taken: Notify,
 }
 
 impl Queue {
@@ -30,8 +32,22 @@ impl Queue {
         waiting.len() == 1
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
     /// Takes all.
     pub fn take(&self) -> Vec<Passed> {
-        std::mem::take(&mut *self.waiting.lock())
+        let passed = std::mem::take(&mut *self.waiting.lock());
+        self.taken.notify_one();
+        passed
+    }
+
+    /// Waits until fewer wait than `limit`. For one task: only one hears of it.
+    pub async fn room(&self, limit: usize) {
+        while self.len() >= limit {
+            self.taken.notified().await;
+        }
     }
 }
