@@ -3,11 +3,13 @@
 
 use tokio::sync::oneshot;
 
-use crate::event::Response;
+use crate::event::{CloseReason, Response};
 use crate::owed::Owed;
+use crate::session::{Context, Session};
 
 use super::command::Upgrade;
 use super::registry::{Registration, Sid};
+use super::state::Shard;
 
 /// A request that names a session.
 #[derive(Debug)]
@@ -74,4 +76,59 @@ pub struct Accepted {
     pub told: Option<oneshot::Sender<Owed>>,
     /// The listener, where nobody waits.
     pub hold: Option<Hold>,
+}
+
+impl Shard {
+    /// A request that the listener has read. What does not fit the session's state is declined:
+    /// JavaScript knows what to answer.
+    pub(super) fn call(&mut self, call: Call) {
+        let Call { key, sid, kind } = call;
+        let known = self.entry(key).is_some_and(|entry| {
+            entry.registration.as_ref().is_some_and(|registration| registration.is_for(&sid))
+        });
+        let serves = known
+            && self.with(key, |session, _| match &kind {
+                CallKind::Upgrade { .. } => session.takes_probe(),
+                _ => session.takes_requests(),
+            }) == Some(true);
+        match kind {
+            CallKind::Upgrade { takeover, decline } if !serves => decline.0(takeover),
+            _ if !serves => {}
+            CallKind::Fail(words) => {
+                self.with(key, |session, ctx| {
+                    session.fail(ctx, CloseReason::TransportError, Some(words), None);
+                });
+            }
+            CallKind::Upgrade { takeover, decline } => {
+                self.held.push(Hold(Box::new(decline)));
+                let Takeover { upgrade, details } = *takeover;
+                let events = self.ctx.events(upgrade.port);
+                events.probing(upgrade.handle, upgrade.link.id, &details);
+                self.probe(upgrade);
+            }
+            CallKind::Poll { request, reply } => {
+                self.serve(key, request, reply, |session, ctx| session.on_poll(ctx, request));
+            }
+            CallKind::Post { request, body, reply } => {
+                let work = |session: &mut Session, ctx: &mut Context| {
+                    session.on_post(ctx, request, body, false);
+                };
+                self.serve(key, request, reply, work);
+            }
+        }
+    }
+
+    /// Has a session work on a request whose answer is awaited. One that could not gets none.
+    fn serve(
+        &mut self,
+        key: u32,
+        request: u32,
+        reply: oneshot::Sender<Response>,
+        work: impl FnOnce(&mut Session, &mut Context),
+    ) {
+        self.ctx.replies.insert(request, reply);
+        if self.with(key, work).is_none() {
+            self.ctx.replies.remove(&request);
+        }
+    }
 }

@@ -3,9 +3,15 @@
 
 mod call;
 mod command;
+#[cfg(unix)]
+mod linger;
+mod opening;
 mod pool;
+#[cfg(unix)]
+mod reader;
 mod registry;
 mod rooms;
+mod state;
 mod worker;
 
 pub use call::{Accepted, Call, CallKind, Decline, Hold, Takeover};
