@@ -6,6 +6,7 @@
 const cluster = require("cluster");
 const { core } = require("./dispatch");
 const { kBacklog } = require("./engine/acceptor");
+const { mustBe } = require("./must-be");
 
 /** What each member has to be. */
 const MEMBERS = {
@@ -75,7 +76,7 @@ function check(address) {
     }
     const [isSound, words] = MEMBERS[name];
     if (value !== undefined && !isSound(value)) {
-      throw new TypeError(`"${name}" in listen() must be ${words}, not ${JSON.stringify(value)}`);
+      throw new TypeError(mustBe(`"${name}" in listen()`, words, value));
     }
   }
   if ((address.port === undefined) === (address.path === undefined)) {

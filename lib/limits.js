@@ -3,6 +3,8 @@
 // Limits that the reference does not have, on what one client may make the Socket.IO layer
 // hold. Those of the engine are in engine/limits.js.
 
+const { mustBe } = require("./must-be");
+
 const DEFAULTS = Object.freeze({ maxNamespaces: 1000, maxRooms: 65_536 });
 
 /**
@@ -40,13 +42,7 @@ function checkLimit(name, value, least) {
 
 /** The error for an option whose value is not `expected`. */
 function wrongOption(name, expected, value) {
-  let shown;
-  try {
-    shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  } catch {
-    shown = typeof value;
-  }
-  return new RangeError(`the option "${name}" must be ${expected}, not ${shown}`);
+  return new RangeError(mustBe(`the option "${name}"`, expected, value));
 }
 
 /**

@@ -4,6 +4,7 @@
 // and how `X-Forwarded-For` is read, are those of Express, through the same package.
 
 const proxyAddr = require("proxy-addr");
+const { mustBe } = require("./must-be");
 
 const EXPECTED =
   "true, false, a number of hops, addresses and subnets (an array, or separated by commas), or a function";
@@ -36,7 +37,7 @@ function readTrust(value) {
       });
     }
   }
-  throw new TypeError(`the option "trustProxy" must be ${EXPECTED}, not ${String(value)}`);
+  throw new TypeError(mustBe('the option "trustProxy"', EXPECTED, value));
 }
 
 /**

@@ -15,6 +15,7 @@ const { AcceptedLink, Origin, countConnections, setAddresses } = require("./acce
 const { maxHandshakes } = require("./limits");
 const { OPTIONS, SERVER_SETTINGS, isTraced, routeOf } = require("./policy");
 const { kTls, markAsSecure, prepareServer } = require("./tls");
+const { mustBe } = require("../must-be");
 
 /** What `acceptor` may be. */
 const ACCEPTORS = ["auto", "native", "node"];
@@ -58,7 +59,7 @@ function acceptorOf(asked, isOwn) {
       : ['option "acceptor"', asked];
   if (!ACCEPTORS.includes(value)) {
     const names = ACCEPTORS.map((one) => `"${one}"`).join(", ");
-    throw new TypeError(`the ${name} must be one of ${names}, not ${JSON.stringify(value)}`);
+    throw new TypeError(mustBe(`the ${name}`, `one of ${names}`, value));
   }
   if (value === "auto" && process.platform !== "linux") {
     return "node";

@@ -6,6 +6,7 @@ const debug = require("debug")("engine");
 const { acceptorOf, bringConnections, claimPath, kOwn } = require("./acceptor");
 const { NodeAcceptor } = require("./accepted");
 const { isUnseen, markAsOurs, noteListeners } = require("./policy");
+const { mustBe } = require("../must-be");
 
 /**
  * @param {import("./server").Server} engine
@@ -19,7 +20,7 @@ function attach(engine, httpServer, options, pristine) {
   const isNative = acceptor === "native";
   const { proxyProtocol: isProxied = false } = options;
   if (typeof isProxied !== "boolean") {
-    throw new TypeError(`the option "proxyProtocol" must be true or false, not ${isProxied}`);
+    throw new TypeError(mustBe('the option "proxyProtocol"', "true or false", isProxied));
   }
   if (isProxied && !isNative) {
     throw new TypeError(

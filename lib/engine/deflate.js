@@ -3,6 +3,8 @@
 // The negotiation of permessage-deflate (RFC 7692): which offer of a client is
 // accepted, what is answered, and what the core is told. Compressing is the core's.
 
+const { mustBe } = require("../must-be");
+
 const NAME = "permessage-deflate";
 
 /** What an offer says, as it was accepted; names and values as on the wire, `true` for no value. */
@@ -48,10 +50,8 @@ function negotiate(header, options) {
 function checkOptions(options) {
   const inRange = (name, value, min, max) => {
     if (value !== undefined && !(Number.isInteger(value) && value >= min && value <= max)) {
-      throw new RangeError(
-        `the option "perMessageDeflate.${name}" must be a whole number from ${min} to ${max}, ` +
-          `not ${value}`,
-      );
+      const expected = `a whole number from ${min} to ${max}`;
+      throw new RangeError(mustBe(`the option "perMessageDeflate.${name}"`, expected, value));
     }
   };
   for (const name of ["serverMaxWindowBits", "clientMaxWindowBits"]) {

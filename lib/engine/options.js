@@ -8,6 +8,7 @@ const { core } = require("../dispatch");
 const { checkOptions } = require("./deflate");
 const { isPlainWsEngine, ws } = require("./foreign");
 const { defineLimits } = require("./limits");
+const { mustBe } = require("../must-be");
 
 /** Options that the core reads, with its number for each. */
 const NATIVE = { pingInterval: 0, pingTimeout: 1, upgradeTimeout: 2, maxHttpBufferSize: 3 };
@@ -73,9 +74,7 @@ function ioThreads(asked) {
     return Math.max(1, Math.min(4, Math.floor(cores / 2)));
   }
   if (!Number.isInteger(asked) || asked < 1 || asked > 64) {
-    throw new RangeError(
-      `the option "ioThreads" must be a whole number from 1 to 64, not ${asked}`,
-    );
+    throw new RangeError(mustBe('the option "ioThreads"', "a whole number from 1 to 64", asked));
   }
   return asked;
 }

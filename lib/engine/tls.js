@@ -6,6 +6,7 @@
 const https = require("https");
 const tls = require("tls");
 const { certificatesIn, isObject, privateKey } = require("../certificates");
+const { mustBe } = require("../must-be");
 
 /** On https servers whose TLS the core may speak. */
 const kTls = Symbol("tls");
@@ -59,7 +60,7 @@ const HTTP1 = Buffer.from("\x08http/1.1", "latin1");
  */
 function createSecureServer(options, listener, isNative) {
   if (!isObject(options)) {
-    throw new TypeError('the option "tls" must be an object with a "key" and a "cert"');
+    throw new TypeError(mustBe('the option "tls"', 'an object with a "key" and a "cert"', options));
   }
   const setup = isNative ? readSetup(options) : undefined;
   const { contexts, ...own } = options;
@@ -201,7 +202,7 @@ function addContexts(server, contexts = {}) {
 
 function check(options, known, where) {
   if (!isObject(options)) {
-    throw new TypeError(`"${where}" must be an object with a "key" and a "cert"`);
+    throw new TypeError(mustBe(`"${where}"`, 'an object with a "key" and a "cert"', options));
   }
   for (const name of Object.keys(options)) {
     if (options[name] === undefined) {
@@ -215,9 +216,7 @@ function check(options, known, where) {
     }
     const [isSound, words] = OPTIONS[name] ?? [];
     if (isSound !== undefined && !isSound(options[name])) {
-      throw new TypeError(
-        `"${where}.${name}" must be ${words}, not ${JSON.stringify(options[name])}`,
-      );
+      throw new TypeError(mustBe(`"${where}.${name}"`, words, options[name]));
     }
   }
 }

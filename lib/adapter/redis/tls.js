@@ -6,6 +6,7 @@
 const fs = require("fs");
 const tls = require("tls");
 const { certificatesIn, isObject, privateKey } = require("../../certificates");
+const { mustBe } = require("../../must-be");
 
 /** What has a say in whom is trusted or how it is spoken, and the core does not know. */
 const FOREIGN = [
@@ -24,7 +25,9 @@ function readTls(options, where) {
     options = {};
   }
   if (!isObject(options)) {
-    throw new TypeError(`option "${where}" of the Redis adapter must be an object, or true`);
+    throw new TypeError(
+      mustBe(`option "${where}" of the Redis adapter`, "an object, or true", options),
+    );
   }
   const foreign = FOREIGN.find((name) => options[name] !== undefined);
   if (foreign !== undefined) {
