@@ -91,7 +91,7 @@ test("the intervals may be changed while the server runs", async (t) => {
 });
 
 test("a WebSocket that does not answer a ping is closed", async (t) => {
-  const app = await serve(t, { options: { pingInterval: 300, pingTimeout: 300 } });
+  const app = await serve(t, { options: { pingInterval: 300, pingTimeout: 700 } });
   const connection = next(app.io, "connection");
   const url = `${app.url}/socket.io/?EIO=4&transport=websocket`;
   const { webSocket } = await openWebSocket(t, url);

@@ -289,7 +289,7 @@ test("the shorter of requestTimeout and headersTimeout is for the head alone", a
 
 test("the http server's timeout ends a poll that waits", async (t) => {
   const httpServer = http.createServer();
-  httpServer.setTimeout(100);
+  httpServer.setTimeout(500);
   const app = await serve(t, { transport: TRANSPORTS.polling, httpServer });
   const { client, socket } = await app.connect();
   const ends = [next(client, "disconnect"), next(socket, "disconnect")];

@@ -57,7 +57,7 @@ test("a client whose connection is discarded in the middle of its upgrade hears 
 });
 
 eachTransport("a client that joined a namespace in time is not closed", async (t, transport) => {
-  const options = { connectTimeout: 500, pingInterval: 400, pingTimeout: 10_000 };
+  const options = { connectTimeout: 1_000, pingInterval: 400, pingTimeout: 10_000 };
   const app = await serve(t, { transport, options });
   const { client, socket } = await app.connect();
   // Three pings take longer than the time limit.
@@ -66,7 +66,7 @@ eachTransport("a client that joined a namespace in time is not closed", async (t
 });
 
 eachTransport("a client refused by every namespace is closed", async (t, transport) => {
-  const app = await serve(t, { transport, options: { connectTimeout: 100 } });
+  const app = await serve(t, { transport, options: { connectTimeout: 1_000 } });
   app.io.use((socket, done) => done(new Error("refused")));
   const opened = next(app.io.engine, "connection");
   // A Socket.IO client would close the connection by itself.
@@ -81,7 +81,7 @@ eachTransport("a client refused by every namespace is closed", async (t, transpo
 });
 
 test("a probe that does not become an upgrade is closed, and polling goes on", async (t) => {
-  const app = await serve(t, { options: { upgradeTimeout: 50 } });
+  const app = await serve(t, { options: { upgradeTimeout: 500 } });
   const opened = next(app.io.engine, "connection");
   const { open } = await openPolling(app.url);
   const [conn] = await opened;

@@ -33,7 +33,7 @@ const INDEPENDENT = [
 
 for (const [acceptor, name] of isReference ? INDEPENDENT.slice(0, 1) : INDEPENDENT) {
   test(`a handler that blocks, ${CLIENTS} clients ${name}, acceptor ${acceptor}`, async (t) => {
-    const options = { pingInterval: 300, pingTimeout: 300, acceptor };
+    const options = { pingInterval: 500, pingTimeout: 700, acceptor };
     const fixture = startFixture(t, "serving", JSON.stringify(options));
     const { port } = await fixture.report();
     const clients = [];
@@ -44,7 +44,7 @@ for (const [acceptor, name] of isReference ? INDEPENDENT.slice(0, 1) : INDEPENDE
       clients.push(client);
     }
     const left = clients.map((client) => next(client, "disconnect"));
-    const blocked = clients[0].timeout(10_000).emitWithAck("block", 2000);
+    const blocked = clients[0].timeout(10_000).emitWithAck("block", 2_500);
     if (isReference) {
       // Its own heartbeats stop with its thread, which every client notices.
       blocked.catch(() => {});

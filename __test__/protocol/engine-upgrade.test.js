@@ -275,7 +275,7 @@ for (const [title, begin] of [
   ["no upgrade packet", probe],
 ]) {
   test(`the WebSocket is closed after the upgrade timeout: ${title}`, async (t) => {
-    const { server, polling } = await joined(t, { upgradeTimeout: 500 });
+    const { server, polling } = await joined(t, { upgradeTimeout: 1_000 });
     const websocket = await begin(server, polling);
     assert.equal(await websocket.closeHandshake(), undefined);
     await polling.echo();
