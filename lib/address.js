@@ -5,7 +5,7 @@
 
 const cluster = require("cluster");
 const { core } = require("./dispatch");
-const { kBacklog } = require("./engine/acceptor");
+const { kBacklog } = require("./engine/listening");
 const { mustBe } = require("./must-be");
 
 /** What each member has to be. */

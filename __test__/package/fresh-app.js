@@ -16,7 +16,7 @@ const { next } = require("../support/events");
 const APPS = path.join(__dirname, "apps");
 /** Enough for a package manager that has to fetch what is not in its cache. */
 const INSTALL_LIMIT = 240_000;
-const QUIET = ["--no-audit", "--no-fund", "--prefer-offline"];
+const QUIET = ["--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=5"];
 
 let tarballs;
 

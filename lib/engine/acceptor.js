@@ -4,17 +4,24 @@
 // either Node accepts, and offers Rust what it has accepted, or Rust accepts (the native listener),
 // and gives every other connection to the http server.
 
-const fs = require("fs");
 const http = require("http");
-const https = require("https");
-const net = require("net");
 const debug = require("debug")("engine:acceptor");
 const { acceptors, core, ref, refuse, unref } = require("../dispatch");
 const { nextTick, setImmediate } = require("../scheduling");
-const { AcceptedLink, Origin, countConnections, setAddresses } = require("./accepted");
+const { AcceptedLink, Origin, countConnections } = require("./accepted");
 const { maxHandshakes } = require("./limits");
+const {
+  Listening,
+  backlogOf,
+  canFollow,
+  fdOf,
+  giveUp,
+  keepAlive,
+  obstacleOf,
+} = require("./listening");
+const { adopt, dropped, isFull } = require("./passed");
 const { OPTIONS, SERVER_SETTINGS, isTraced, routeOf } = require("./policy");
-const { kTls, markAsSecure, prepareServer } = require("./tls");
+const { kTls, markAsSecure } = require("./tls");
 const { mustBe } = require("../must-be");
 
 /** What `acceptor` may be. */
@@ -441,195 +448,6 @@ class Acceptor {
   }
 }
 
-/** Takes the place of the handle of a listening socket that Node has given up. */
-class Listening {
-  constructor(acceptor, handle, file) {
-    this._acceptor = acceptor;
-    this._file = file;
-    if (handle.getsockname) {
-      const name = {};
-      handle.getsockname(name);
-      this.getsockname = (out) => {
-        Object.assign(out, name);
-        return 0;
-      };
-    }
-    this._asyncId = handle.getAsyncId();
-    this._isRef = handle.hasRef();
-    this.fd = -1;
-    if (this._isRef) {
-      ref();
-    }
-  }
-
-  getAsyncId() {
-    return this._asyncId;
-  }
-
-  hasRef() {
-    return this._isRef;
-  }
-
-  ref() {
-    if (!this._isRef && this._acceptor !== undefined) {
-      this._isRef = true;
-      ref();
-    }
-  }
-
-  unref() {
-    if (this._isRef) {
-      this._isRef = false;
-      unref();
-    }
-  }
-
-  close(callback) {
-    const acceptor = this._acceptor;
-    this._acceptor = undefined;
-    this.unref();
-    if (acceptor !== undefined && this._file) {
-      fs.rmSync(this._file, { force: true });
-    }
-    acceptor?.stop();
-    if (callback) {
-      setImmediate(callback);
-    }
-  }
-}
-
-/** Why Node has to accept, if it has. */
-function obstacleOf(httpServer, handle, isAsked) {
-  if (process.platform !== "linux") {
-    return `the native listener needs Linux, not ${process.platform}`;
-  }
-  const isSecure = httpServer instanceof https.Server;
-  if (!(httpServer instanceof http.Server) && !isSecure) {
-    return "the server is neither one of node:http nor of node:https";
-  }
-  if (Object.hasOwn(handle, "close") || !(handle.fd >= 0)) {
-    return "the cluster's primary process listens for this worker";
-  }
-  if (handle.constructor.name !== "TCP" && !hasFile(httpServer, handle)) {
-    return "the server listens on neither a TCP port nor a unix socket of its own";
-  }
-  if (isSecure && httpServer[kTls] === undefined) {
-    // Its sockets are not those of node:tls then: nobody gets that unasked.
-    const obstacle = isAsked ? prepareServer(httpServer) : "nobody has asked otherwise";
-    return obstacle && `Node ends the TLS of this server: ${obstacle}`;
-  }
-  return undefined;
-}
-
-/** Has connections inherit what the http server's option `keepAlive` says, which is for all of them. */
-function keepAlive(httpServer, handle) {
-  if (httpServer.keepAlive) {
-    // In seconds, as the handle takes it.
-    handle.setKeepAlive?.(true, httpServer.keepAliveInitialDelay);
-  }
-}
-
-/** The descriptor of a handle; -1 where another process has it. */
-function fdOf(handle) {
-  return handle.fd ?? -1;
-}
-
-/** How many connections may wait to be accepted, unless the application has said it. */
-function backlogOf(httpServer) {
-  return httpServer[kBacklog] === undefined ? BACKLOG : undefined;
-}
-
-/** True where Node can offer what it accepts: TLS, which it ends, has begun by then. */
-function canFollow(httpServer, handle) {
-  return (
-    process.platform === "linux" &&
-    httpServer instanceof http.Server &&
-    typeof handle.onconnection === "function"
-  );
-}
-
-/** True for a unix socket that has a file, not an abstract name. */
-function hasFile(httpServer, handle) {
-  const { _pipeName: name } = httpServer;
-  return handle.constructor.name === "Pipe" && typeof name === "string" && name[0] !== "\0";
-}
-
-/** Closes Node's handle of a listening socket that lives on in the core. */
-function giveUp(handle, file) {
-  if (!file) {
-    handle.close();
-    return;
-  }
-  // Closing removes the socket's file; a second name keeps it, and takes its place again.
-  const spare = `${file}.${process.pid}`;
-  fs.linkSync(file, spare);
-  handle.close();
-  fs.renameSync(spare, file);
-}
-
-/**
- * Makes Node's socket of a descriptor, as a listening server would.
- * @param {any} httpServer
- * @param {number} fd
- * @param {string} [addresses] in JSON, where the descriptor does not tell
- * @returns {any} undefined when that fails, or there are too many
- */
-function adopt(httpServer, fd, addresses) {
-  const options = {
-    fd,
-    allowHalfOpen: httpServer.allowHalfOpen,
-    pauseOnCreate: httpServer.pauseOnConnect,
-    readable: true,
-    writable: true,
-  };
-  /** @type {any} */
-  let socket;
-  try {
-    socket = new net.Socket(options);
-  } catch (err) {
-    debug("a connection could not be passed on: %s", err.message);
-    fs.closeSync(fd);
-    return undefined;
-  }
-  if (addresses !== undefined) {
-    setAddresses(socket, JSON.parse(`[${addresses}]`));
-  }
-  if (isFull(httpServer)) {
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
-    httpServer.emit("drop", dropped([remoteAddress, remotePort, localAddress, localPort]));
-    socket.destroy();
-    return undefined;
-  }
-  if (httpServer.noDelay) {
-    socket.setNoDelay(true);
-  }
-  if (httpServer.keepAlive) {
-    socket.setKeepAlive(true, 1000 * httpServer.keepAliveInitialDelay);
-  }
-  httpServer._connections++;
-  return Object.assign(socket, { server: httpServer, _server: httpServer });
-}
-
-/** True when an http server takes no more connections. Since Node 21, a limit of 0 is one. */
-function isFull({ maxConnections, _connections }) {
-  const isLimit =
-    MAJOR < 21 ? Boolean(maxConnections) : (maxConnections ?? undefined) !== undefined;
-  return isLimit && _connections >= maxConnections;
-}
-
-/** @param {any[]} addresses the peer's address and port, and our own */
-function dropped([remoteAddress, remotePort, localAddress, localPort]) {
-  const family = (address) => (address ? `IPv${net.isIP(address)}` : undefined);
-  return {
-    localAddress,
-    localPort,
-    localFamily: family(localAddress),
-    remoteAddress,
-    remotePort,
-    remoteFamily: family(remoteAddress),
-  };
-}
-
 /** Closing connections of the http server includes those that Node does not know. */
 function hookClosing(httpServer, acceptor) {
   for (const [name, onlyIdle] of Object.entries(CLOSING)) {
@@ -691,13 +509,8 @@ function watch(options, name, changed) {
 
 /** Methods of http servers that close connections, and whether only those that wait for a request. */
 const CLOSING = { closeAllConnections: false, closeIdleConnections: true };
-const MAJOR = Number(process.versions.node.split(".")[0]);
-/** Where `io.listen()` notes that it was given a backlog: that one stays. */
-const kBacklog = Symbol("backlog");
 /** Marks an http server that was made for a port. */
 const kOwn = Symbol("own");
-/** Connections that may wait to be accepted. The system has a limit of its own. */
-const BACKLOG = 4096;
 /** As many as the core can count. */
 const MOST_HANDSHAKES = 2 ** 32 - 1;
 /** Milliseconds that a connection may take to say what it wants, and an answer to leave. */
@@ -705,4 +518,4 @@ const TIME_LIMITS = { firstBytes: 5_000, answer: 300_000 };
 /** As long as a timer may run. */
 const FOREVER = 2 ** 31 - 1;
 
-module.exports = { Acceptor, acceptorOf, bringConnections, claimPath, kBacklog, kOwn };
+module.exports = { Acceptor, acceptorOf, bringConnections, claimPath, kOwn };
