@@ -70,8 +70,8 @@ export interface RedisAdapterOptions {
 
 /**
  * The adapter of a namespace. Besides the events of all adapters it emits `ready` when the connections to Redis
- * stand and all namespaces that there are hear the other servers, at first and after every outage, and `error` with
- * an `Error` when something fails. Namespaces that are made later have no `ready` of their own.
+ * stand and the namespace hears the other servers, at first and after every outage, and `error` with an `Error`
+ * when something fails.
  */
 export declare class RedisAdapter extends Adapter {
   /** The name of this server in the cluster. */

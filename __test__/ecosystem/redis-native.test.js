@@ -74,14 +74,14 @@ function declare() {
   test("acks of broadcasts without Redis end with their time, and nothing else", async (t) => {
     const rejections = watchRejections(t);
     const redis = await startRedisProcess(t);
-    const options = { url: redis.url, requestsTimeout: 100 };
+    const options = { url: redis.url, requestsTimeout: 1_000 };
     const [near] = await start(t, create(options), create(options));
     near.client.on("question", (answer) => answer("near"));
     const lost = next(near.app.io.of("/").adapter, "error");
     await redis.stop();
     await lost;
     const answers = await new Promise((resolve) => {
-      near.app.io.timeout(300).emit("question", (err, values) => resolve([err?.message, values]));
+      near.app.io.timeout(1_300).emit("question", (err, values) => resolve([err?.message, values]));
     });
     assert.deepEqual(answers, ["operation has timed out", ["near"]]);
     assert.deepEqual(rejections, []);
@@ -90,7 +90,7 @@ function declare() {
   test("closing ends what waits for the number of servers", async (t) => {
     const rejections = watchRejections(t);
     const url = await startRedis(t);
-    const [near] = await start(t, create({ url, requestsTimeout: 100 }));
+    const [near] = await start(t, create({ url, requestsTimeout: 2_000 }));
     const answered = new Promise((resolve) => near.app.io.timeout(5_000).emit("x", resolve));
     near.client.on("x", (answer) => answer());
     const counted = near.app.io.of("/").adapter.serverCount();
@@ -250,9 +250,12 @@ function declare() {
     const prepare = (io) => {
       ready = next(io.of("/").adapter, "ready");
     };
-    await serve(t, { options: { adapter: create(url) }, prepare });
+    const { io } = await serve(t, { options: { adapter: create(url) }, prepare });
     await ready;
-    assert.equal(await admin.sendCommand(["PUBSUB", "NUMPAT"]), 1);
+    const subscribed = () => admin.sendCommand(["PUBSUB", "NUMPAT"]);
+    assert.equal(await subscribed(), 1);
+    await next(io.of("/late").adapter, "ready");
+    assert.equal(await subscribed(), 2);
   });
 
   test("a publishing connection that ends while nothing is said is made again", async (t) => {

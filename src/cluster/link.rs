@@ -57,7 +57,7 @@ pub enum EventKind {
     Broadcast,
     /// A request or a response.
     Request,
-    /// Both connections stand and all subscriptions are made.
+    /// Both connections stand, and the adapter's subscriptions are made.
     Ready,
     /// A connection failed or could not be made; it is tried again.
     Error,
@@ -210,7 +210,9 @@ impl Worker {
             match self.connect().await {
                 Ok((publisher, mut driver, sink, stream)) => {
                     pause = MIN_PAUSE;
-                    self.outbox.tell(EventKind::Ready, 0, "", vec![]);
+                    for route in self.known() {
+                        self.outbox.tell(EventKind::Ready, route.id, "", vec![]);
+                    }
                     let ended = {
                         let Self { endpoint, orders, taken, waiting, outbox, routes } = self;
                         let writer =
@@ -278,13 +280,18 @@ impl Worker {
             }
             _ => true,
         });
-        let mut routes: Vec<_> = self.routes.lock().values().flatten().cloned().collect();
-        routes.sort_unstable_by_key(|route| route.id);
-        routes.dedup_by_key(|route| route.id);
-        for route in routes {
+        for route in self.known() {
             within(subscribe(&mut sink, &route)).await?;
         }
         Ok((publisher, driver, sink, stream))
+    }
+
+    /// The routes of all adapters.
+    fn known(&self) -> Vec<Arc<Route>> {
+        let mut routes: Vec<_> = self.routes.lock().values().flatten().cloned().collect();
+        routes.sort_unstable_by_key(|route| route.id);
+        routes.dedup_by_key(|route| route.id);
+        routes
     }
 }
 
@@ -393,7 +400,9 @@ impl Writer<'_> {
         match order {
             Order::Add(route) => {
                 add(self.routes, &route);
-                within(subscribe(&mut self.sink, &route)).await
+                within(subscribe(&mut self.sink, &route)).await?;
+                self.outbox.tell(EventKind::Ready, route.id, "", vec![]);
+                Ok(())
             }
             Order::Remove(route) => {
                 let mut left = Vec::new();

@@ -145,11 +145,9 @@ class RedisLink {
         this._counted(number, text, data);
         break;
       case READY:
-        debug("connected");
+        debug("connected, adapter %d has its subscriptions", number);
         this._isDown = false;
-        for (const adapter of this._adapters.values()) {
-          contain(() => adapter.emit("ready"));
-        }
+        contain(() => this._adapters.get(number)?.emit("ready"));
         break;
       case ERROR:
         this._fail(new Error(`Redis: ${text}`));
