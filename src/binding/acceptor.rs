@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use super::core::Core;
 use crate::server::{
-    Acceptor, Compression, Cors, Identity, Limits, MAX_HEAD, Origins, Policy, Route, TlsSetup,
+    Acceptor, Compression, Cors, Limits, MAX_HEAD, Origins, Policy, Route, TlsIdentity, TlsSetup,
     defer_accept, lengthen_queue,
 };
 use crate::shard::Command;
@@ -42,7 +42,7 @@ pub struct PolicyTimes {
 #[napi(object)]
 pub struct TlsOptions {
     /// Certificates and their keys.
-    pub identities: Vec<TlsIdentity>,
+    pub identities: Vec<TlsIdentityOptions>,
     /// TLS 1.2 is spoken.
     pub tls12: bool,
     /// TLS 1.3 is spoken.
@@ -51,7 +51,7 @@ pub struct TlsOptions {
 
 /// A certificate and its key.
 #[napi(object)]
-pub struct TlsIdentity {
+pub struct TlsIdentityOptions {
     /// The server name that it is for; absent for any.
     pub name: Option<String>,
     /// The certificate in DER, then those that it is signed by.
@@ -303,7 +303,7 @@ impl Core {
 
 impl From<TlsOptions> for TlsSetup {
     fn from(options: TlsOptions) -> Self {
-        let identity = |identity: TlsIdentity| Identity {
+        let identity = |identity: TlsIdentityOptions| TlsIdentity {
             name: identity.name,
             chain: identity.chain.into_iter().map(|der| der.to_vec()).collect(),
             key: identity.key.to_vec(),

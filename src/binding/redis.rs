@@ -8,15 +8,17 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use super::core::Core;
-use crate::cluster::{Address, Endpoint, EventKind, Link, Order, Route, Sentinels, Tls, TlsSetup};
+use crate::cluster::{
+    self, Adapter, Address, Endpoint, EventKind, Order, Sentinels, Tls, TlsSetup,
+};
 use crate::session::PortId;
 
 /// Connections to a Redis server, shared by the adapters of all namespaces.
 #[napi]
 pub struct RedisLink {
-    link: Link,
+    link: cluster::RedisLink,
     port: PortId,
-    routes: HashMap<u32, Arc<Route>>,
+    adapters: HashMap<u32, Arc<Adapter>>,
 }
 
 /// Something that a link has to say.
@@ -80,10 +82,10 @@ impl Core {
             .weak::<true>()
             .callee_handled::<false>()
             .build()?;
-        let link = Link::open(endpoint, move || {
+        let link = cluster::RedisLink::open(endpoint, move || {
             wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })?;
-        Ok(RedisLink { link, port: self.port_id, routes: HashMap::new() })
+        Ok(RedisLink { link, port: self.port_id, adapters: HashMap::new() })
     }
 }
 
@@ -99,49 +101,49 @@ impl RedisLink {
         channel: String,
         others: Vec<String>,
     ) {
-        let route = Arc::new(Route::new(id, self.port, uid, name, channel, others));
-        self.routes.insert(id, route.clone());
-        self.order(Order::Add(route));
+        let adapter = Arc::new(Adapter::new(id, self.port, uid, name, channel, others));
+        self.adapters.insert(id, adapter.clone());
+        self.order(Order::Add(adapter));
     }
 
     /// Stops listening for an adapter.
     #[napi(catch_unwind)]
     pub fn remove(&mut self, id: u32) {
-        if let Some(route) = self.routes.remove(&id) {
-            route.set_direct(false);
-            self.order(Order::Remove(route));
+        if let Some(adapter) = self.adapters.remove(&id) {
+            adapter.set_direct(false);
+            self.order(Order::Remove(adapter));
         }
     }
 
     /// Delivers broadcasts past JavaScript, or no longer.
     #[napi(catch_unwind)]
     pub fn set_direct(&self, id: u32, is_direct: bool) {
-        if let Some(route) = self.routes.get(&id) {
-            route.set_direct(is_direct);
+        if let Some(adapter) = self.adapters.get(&id) {
+            adapter.set_direct(is_direct);
         }
     }
 
     /// A broadcast, request or response for the adapter was handled.
     #[napi(catch_unwind)]
     pub fn settle(&self, id: u32) {
-        if let Some(route) = self.routes.get(&id) {
-            route.settle();
+        if let Some(adapter) = self.adapters.get(&id) {
+            adapter.settle();
         }
     }
 
     /// The number of an adapter's namespace.
     #[napi(catch_unwind)]
     pub fn set_namespace(&self, id: u32, number: Option<u32>) {
-        if let Some(route) = self.routes.get(&id) {
-            route.set_namespace(number);
+        if let Some(adapter) = self.adapters.get(&id) {
+            adapter.set_namespace(number);
         }
     }
 
     /// The number of a room; without one the room is gone.
     #[napi(catch_unwind)]
     pub fn set_room(&self, id: u32, name: String, number: Option<u32>) {
-        if let Some(route) = self.routes.get(&id) {
-            route.set_room(name, number);
+        if let Some(adapter) = self.adapters.get(&id) {
+            adapter.set_room(name, number);
         }
     }
 

@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::adapter::Adapter;
 use super::endpoint::{Connected, Endpoint, within};
-use super::route::Route;
 
 /// What JavaScript asks of a link.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ pub enum Order {
     /// Send a message to other servers.
     Publish { channel: String, payload: Vec<u8> },
     /// Listen for an adapter.
-    Add(Arc<Route>),
+    Add(Arc<Adapter>),
     /// Stop listening for it.
-    Remove(Arc<Route>),
+    Remove(Arc<Adapter>),
     /// Count the servers that listen to a channel.
     Count { channel: String, request: u32 },
     /// End both connections.
@@ -69,18 +69,18 @@ pub enum EventKind {
 }
 
 /// Several servers of a process may share a link, and each has an adapter for the same namespace.
-type Routes = Mutex<FxHashMap<String, SmallVec<[Arc<Route>; 1]>>>;
+type Adapters = Mutex<FxHashMap<String, SmallVec<[Arc<Adapter>; 1]>>>;
 
 /// A pair of connections. Dropping it ends them.
 #[derive(Debug)]
-pub struct Link {
+pub struct RedisLink {
     orders: UnboundedSender<Order>,
     /// Bytes that wait to be published.
     waiting: Arc<AtomicUsize>,
     outbox: Arc<Outbox>,
 }
 
-impl Link {
+impl RedisLink {
     /// Connects. `wake` is called when events wait.
     pub fn open(
         endpoint: Endpoint,
@@ -97,7 +97,7 @@ impl Link {
             taken: VecDeque::new(),
             waiting: waiting.clone(),
             outbox: outbox.clone(),
-            routes: Routes::default(),
+            adapters: Adapters::default(),
         };
         thread::Builder::new().name("ferrio-redis".into()).spawn(move || {
             let mut work = || runtime.block_on(worker.run());
@@ -131,7 +131,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for RedisLink {
     fn drop(&mut self) {
         let _ = self.orders.send(Order::Close);
     }
@@ -200,7 +200,7 @@ struct Worker {
     waiting: Arc<AtomicUsize>,
     outbox: Arc<Outbox>,
     /// By pattern or channel.
-    routes: Routes,
+    adapters: Adapters,
 }
 
 impl Worker {
@@ -210,16 +210,16 @@ impl Worker {
             match self.connect().await {
                 Ok((publisher, mut driver, sink, stream)) => {
                     pause = MIN_PAUSE;
-                    for route in self.known() {
-                        self.outbox.tell(EventKind::Ready, route.id, "", vec![]);
+                    for adapter in self.known() {
+                        self.outbox.tell(EventKind::Ready, adapter.id, "", vec![]);
                     }
                     let ended = {
-                        let Self { endpoint, orders, taken, waiting, outbox, routes } = self;
+                        let Self { endpoint, orders, taken, waiting, outbox, adapters } = self;
                         let writer =
-                            Writer { endpoint, taken, waiting, outbox, routes, publisher, sink };
+                            Writer { endpoint, taken, waiting, outbox, adapters, publisher, sink };
                         tokio::select! {
                             ended = writer.run(orders) => ended,
-                            () = read(outbox, routes, stream) => Err(lost()),
+                            () = read(outbox, adapters, stream) => Err(lost()),
                             // It is only written to: nobody else would notice that it has gone.
                             _ = &mut driver => Err(lost()),
                         }
@@ -274,52 +274,52 @@ impl Worker {
         // Whoever waits for the connection is among those that it is made for.
         self.take_orders();
         self.taken.retain(|order| match order {
-            Order::Add(route) => {
-                add(&self.routes, route);
+            Order::Add(adapter) => {
+                add(&self.adapters, adapter);
                 false
             }
             _ => true,
         });
-        for route in self.known() {
-            within(subscribe(&mut sink, &route)).await?;
+        for adapter in self.known() {
+            within(subscribe(&mut sink, &adapter)).await?;
         }
         Ok((publisher, driver, sink, stream))
     }
 
-    /// The routes of all adapters.
-    fn known(&self) -> Vec<Arc<Route>> {
-        let mut routes: Vec<_> = self.routes.lock().values().flatten().cloned().collect();
-        routes.sort_unstable_by_key(|route| route.id);
-        routes.dedup_by_key(|route| route.id);
-        routes
+    /// All adapters.
+    fn known(&self) -> Vec<Arc<Adapter>> {
+        let mut adapters: Vec<_> = self.adapters.lock().values().flatten().cloned().collect();
+        adapters.sort_unstable_by_key(|adapter| adapter.id);
+        adapters.dedup_by_key(|adapter| adapter.id);
+        adapters
     }
 }
 
-async fn read(outbox: &Outbox, routes: &Routes, mut stream: PubSubStream) {
+async fn read(outbox: &Outbox, adapters: &Adapters, mut stream: PubSubStream) {
     while let Some(message) = stream.next().await {
         let channel = message.get_channel_name();
         let payload = message.get_payload_bytes();
         if message.from_pattern() {
             let pattern: String = message.get_pattern().unwrap_or_default();
-            let concerned = routes.lock().get(&pattern).cloned();
-            for route in concerned.into_iter().flatten() {
-                if !route.receive(channel, payload) {
-                    hand_over(outbox, &route, EventKind::Broadcast, channel, payload);
+            let concerned = adapters.lock().get(&pattern).cloned();
+            for adapter in concerned.into_iter().flatten() {
+                if !adapter.receive(channel, payload) {
+                    hand_over(outbox, &adapter, EventKind::Broadcast, channel, payload);
                 }
             }
         } else {
-            let concerned = routes.lock().get(channel).cloned();
-            for route in concerned.into_iter().flatten() {
-                hand_over(outbox, &route, EventKind::Request, channel, payload);
+            let concerned = adapters.lock().get(channel).cloned();
+            for adapter in concerned.into_iter().flatten() {
+                hand_over(outbox, &adapter, EventKind::Request, channel, payload);
             }
         }
     }
 }
 
-fn hand_over(outbox: &Outbox, route: &Route, kind: EventKind, channel: &str, payload: &[u8]) {
-    route.hand_over();
-    if !outbox.tell(kind, route.id, channel, payload.to_vec()) {
-        route.settle();
+fn hand_over(outbox: &Outbox, adapter: &Adapter, kind: EventKind, channel: &str, payload: &[u8]) {
+    adapter.hand_over();
+    if !outbox.tell(kind, adapter.id, channel, payload.to_vec()) {
+        adapter.settle();
     }
 }
 
@@ -329,7 +329,7 @@ struct Writer<'a> {
     taken: &'a mut VecDeque<Order>,
     waiting: &'a AtomicUsize,
     outbox: &'a Outbox,
-    routes: &'a Routes,
+    adapters: &'a Adapters,
     publisher: MultiplexedConnection,
     sink: PubSubSink,
 }
@@ -360,7 +360,7 @@ impl Writer<'_> {
             self.publish().await?;
             match self.taken.pop_front() {
                 Some(Order::Close) => return Ok(()),
-                // One that fails is not tried again: the next connection knows the routes, and a
+                // One that fails is not tried again: the next connection knows the adapters, and a
                 // question has a time limit.
                 Some(order) => self.follow(order).await?,
                 None => {}
@@ -398,23 +398,23 @@ impl Writer<'_> {
 
     async fn follow(&mut self, order: Order) -> RedisResult<()> {
         match order {
-            Order::Add(route) => {
-                add(self.routes, &route);
-                within(subscribe(&mut self.sink, &route)).await?;
-                self.outbox.tell(EventKind::Ready, route.id, "", vec![]);
+            Order::Add(adapter) => {
+                add(self.adapters, &adapter);
+                within(subscribe(&mut self.sink, &adapter)).await?;
+                self.outbox.tell(EventKind::Ready, adapter.id, "", vec![]);
                 Ok(())
             }
-            Order::Remove(route) => {
+            Order::Remove(adapter) => {
                 let mut left = Vec::new();
-                self.routes.lock().retain(|name, routes| {
-                    routes.retain(|other| other.id != route.id);
-                    if routes.is_empty() {
+                self.adapters.lock().retain(|name, adapters| {
+                    adapters.retain(|other| other.id != adapter.id);
+                    if adapters.is_empty() {
                         left.push(name.clone());
                     }
-                    !routes.is_empty()
+                    !adapters.is_empty()
                 });
                 // Other servers of the process may listen to the same.
-                let pattern = pattern(&route);
+                let pattern = pattern(&adapter);
                 if left.contains(&pattern) {
                     within(self.sink.punsubscribe(&pattern)).await?;
                 }
@@ -446,24 +446,24 @@ impl Writer<'_> {
     }
 }
 
-fn add(routes: &Routes, route: &Arc<Route>) {
-    let mut routes = routes.lock();
-    for name in names(route) {
-        routes.entry(name).or_default().push(route.clone());
+fn add(adapters: &Adapters, adapter: &Arc<Adapter>) {
+    let mut adapters = adapters.lock();
+    for name in names(adapter) {
+        adapters.entry(name).or_default().push(adapter.clone());
     }
 }
 
-async fn subscribe(sink: &mut PubSubSink, route: &Route) -> RedisResult<()> {
-    sink.psubscribe(pattern(route)).await?;
-    sink.subscribe(&route.others).await
+async fn subscribe(sink: &mut PubSubSink, adapter: &Adapter) -> RedisResult<()> {
+    sink.psubscribe(pattern(adapter)).await?;
+    sink.subscribe(&adapter.others).await
 }
 
-fn pattern(route: &Route) -> String {
-    format!("{}*", route.channel)
+fn pattern(adapter: &Adapter) -> String {
+    format!("{}*", adapter.channel)
 }
 
-fn names(route: &Route) -> impl Iterator<Item = String> + '_ {
-    std::iter::once(pattern(route)).chain(route.others.iter().cloned())
+fn names(adapter: &Adapter) -> impl Iterator<Item = String> + '_ {
+    std::iter::once(pattern(adapter)).chain(adapter.others.iter().cloned())
 }
 
 /// True for what Redis answers to a user who may not give a command: it is there and answers. Other

@@ -34,4 +34,4 @@ pub use proxy_protocol::{Header, MAX_HEADER, header};
 pub use request::MAX_HEAD;
 #[cfg(feature = "fuzzing")]
 pub use request::{Kind, Look, look};
-pub use tls::{Identity, TlsSetup};
+pub use tls::{TlsIdentity, TlsSetup};

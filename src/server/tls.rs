@@ -13,7 +13,7 @@ use rustls::{Error, ServerConfig, SupportedProtocolVersion, version};
 #[derive(Debug)]
 pub struct TlsSetup {
     /// The first that fits is taken when no name does.
-    pub identities: Vec<Identity>,
+    pub identities: Vec<TlsIdentity>,
     /// TLS 1.2 is spoken.
     pub tls12: bool,
     /// TLS 1.3 is spoken.
@@ -22,7 +22,7 @@ pub struct TlsSetup {
 
 /// A certificate and its key.
 #[derive(Debug)]
-pub struct Identity {
+pub struct TlsIdentity {
     /// The server name that it is for, which may begin with `*.`; none for any.
     pub name: Option<String>,
     /// The certificate, then those that it is signed by.
@@ -40,7 +40,7 @@ impl TlsSetup {
     pub fn build(self) -> Result<Arc<ServerConfig>, Error> {
         let provider = default_provider();
         let mut certificates = Certificates::default();
-        for Identity { name, chain, key } in self.identities {
+        for TlsIdentity { name, chain, key } in self.identities {
             let chain = chain.into_iter().map(CertificateDer::from).collect();
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
             let identity = Arc::new(CertifiedKey::from_der(chain, key, &provider)?);

@@ -137,7 +137,7 @@ impl Inbound {
     /// True when the heartbeat packet was left to JavaScript.
     pub fn leaves(&self, ctx: &mut Context, kind: PacketType) -> bool {
         if self.watched {
-            ctx.events(self.port).send_due(self.handle, kind.digit() - b'0');
+            ctx.events(self.port).send_due(self.handle, kind.number());
         }
         self.watched
     }
@@ -234,7 +234,7 @@ impl Inbound {
             (kind, _) => {
                 self.heartbeat.on_packet(ctx.now, &self.config);
                 if self.raw {
-                    ctx.events(self.port).engine_packet(self.handle, kind.digit() - b'0');
+                    ctx.events(self.port).engine_packet(self.handle, kind.number());
                 }
                 ControlFlow::Continue(())
             }
@@ -249,7 +249,7 @@ impl Inbound {
 
     fn report_heartbeat(&self, ctx: &mut Context, kind: PacketType) {
         if self.raw {
-            ctx.events(self.port).engine_packet(self.handle, kind.digit() - b'0');
+            ctx.events(self.port).engine_packet(self.handle, kind.number());
             ctx.events(self.port).heartbeat(self.handle);
         }
     }

@@ -44,8 +44,8 @@ impl PacketType {
         Self::from_number(digit.wrapping_sub(b'0'))
     }
 
-    /// The type byte of binary packets in revision 3.
-    pub(super) fn number(self) -> u8 {
+    /// What the digit stands for; also the type byte of binary packets in revision 3.
+    pub fn number(self) -> u8 {
         match self {
             Self::Open => 0,
             Self::Close => 1,

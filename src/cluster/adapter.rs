@@ -1,4 +1,4 @@
-//! One adapter: the rooms that its namespace has here, and what becomes of a broadcast for them.
+//! An adapter: the rooms that its namespace has here, and what becomes of a broadcast for them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,7 +14,7 @@ use crate::transport::Packet;
 
 /// Where the messages of one namespace go.
 #[derive(Debug)]
-pub struct Route {
+pub struct Adapter {
     /// JavaScript's number of the adapter.
     pub id: u32,
     /// The name of this server: its own messages come back and are ignored.
@@ -41,8 +41,8 @@ struct State {
     rooms: FxHashMap<String, u32>,
 }
 
-impl Route {
-    /// A route without rooms; all of its messages are JavaScript's at first.
+impl Adapter {
+    /// One without rooms; all of its messages are JavaScript's at first.
     pub fn new(
         id: u32,
         port: PortId,
