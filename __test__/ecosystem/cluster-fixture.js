@@ -44,7 +44,7 @@ if (cluster.isPrimary) {
   // Node's primary goes on reading a connection until the worker has it, and drops what comes meanwhile: a
   // client over WebSocket that is quick loses its first packet, and has to try again.
   const httpServer = http.createServer();
-  const io = new (load("socket.io").Server)(httpServer, { connectTimeout: 2_000 });
+  const io = new (load("socket.io").Server)(httpServer, { connectTimeout: 500 });
   // So that a worker that is gone is soon not waited for any more.
   io.adapter(createAdapter({ heartbeatInterval: 200, heartbeatTimeout: 2_000 }));
   if (isShared) {

@@ -10,7 +10,8 @@ const { createAdapter } = load("@socket.io/cluster-adapter");
 // That of the version which pm2 has in its primary.
 const { setupWorker } = createRequire(load.resolve("@socket.io/pm2"))("@socket.io/sticky");
 
-const io = new (load("socket.io").Server)(http.createServer());
+// As in cluster-fixture.js: the primary may drop the first packet of a client.
+const io = new (load("socket.io").Server)(http.createServer(), { connectTimeout: 500 });
 // So that a worker that is gone is soon not waited for any more.
 io.adapter(createAdapter({ heartbeatInterval: 200, heartbeatTimeout: 2_000 }));
 setupWorker(io);

@@ -41,6 +41,8 @@ for (const [name, startProxy] of Object.entries(PROXIES)) {
     // As when it crashes: nobody is told that the server disconnects them.
     servers[0].httpServer.close();
     Object.values(servers[0].io.engine.clients).forEach((conn) => conn.close(true));
+    // The proxy would send requests of the new session over connections that it has kept.
+    servers[0].httpServer.closeAllConnections();
     await Promise.all(back);
     for (const { client } of clients) {
       assert.equal(await client.emitWithAck("server"), "two");
