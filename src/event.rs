@@ -32,7 +32,7 @@
 //! Argument text is validated before it gets here, so one `JSON.parse` of the batch cannot fail.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -153,7 +153,7 @@ const LISTENERS: u32 = 1 << 31;
 pub struct EventBatch {
     text: String,
     extras: Vec<Extra>,
-    /// Bytes of all extras.
+    /// What all extras cost, in bytes.
     extra_len: usize,
     chunk: u32,
 }
@@ -336,7 +336,7 @@ impl EventBatch {
         self.number(number.into());
     }
 
-    /// Bytes that the batch holds.
+    /// What the batch costs, in bytes.
     pub fn len(&self) -> usize {
         self.text.len() + self.extra_len
     }
@@ -371,7 +371,7 @@ impl EventBatch {
     }
 
     fn extra(&mut self, extra: Extra) {
-        self.extra_len += extra.len();
+        self.extra_len += extra.len() + EXTRA_COST;
         self.extras.push(extra);
     }
 
@@ -420,7 +420,9 @@ const NO_SESSION: u32 = (1 << 31) - 2;
 pub struct Port {
     queue: Mutex<Queue>,
     scheduled: AtomicBool,
-    queued: AtomicUsize,
+    /// Bytes that were ever submitted, and those of them that were drained.
+    submitted: AtomicU64,
+    taken: AtomicU64,
     drains: AtomicU64,
     drained: Notify,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -452,7 +454,8 @@ impl Port {
         Self {
             queue: Mutex::new(Queue::default()),
             scheduled: AtomicBool::new(false),
-            queued: AtomicUsize::new(0),
+            submitted: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             drains: AtomicU64::new(0),
             drained: Notify::new(),
             wake: Box::new(wake),
@@ -462,7 +465,7 @@ impl Port {
     /// Hands a batch over and wakes the environment unless a drain is already due.
     pub fn submit(&self, batch: EventBatch) {
         let len = batch.len();
-        self.queued.fetch_add(len, Ordering::Relaxed);
+        self.submitted.fetch_add(len as u64, Ordering::Relaxed);
         {
             let mut queue = self.queue.lock();
             queue.waiting_since.get_or_insert_with(Instant::now);
@@ -497,7 +500,7 @@ impl Port {
             self.schedule();
         }
         let Some((batch, len)) = taken else { return EventBatch::new() };
-        self.queued.fetch_sub(len, Ordering::Relaxed);
+        self.taken.fetch_add(len as u64, Ordering::Relaxed);
         self.drains.fetch_add(1, Ordering::Release);
         self.drained.notify_waiters();
         batch
@@ -505,7 +508,8 @@ impl Port {
 
     /// Bytes that the environment has not drained.
     pub fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.submitted.load(Ordering::Relaxed).saturating_sub(taken) as usize
     }
 
     /// How often the environment has drained: a session's reader compares.
@@ -536,12 +540,12 @@ impl Port {
 
     /// True when everything was drained.
     pub fn is_empty(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) == 0
+        self.queued() == 0
     }
 
     /// True while so much is queued that no session should add to it.
     pub fn is_crowded(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) > CROWDED
+        self.queued() > CROWDED
     }
 
     /// Waits until the environment has drained more often than `drains` times.
@@ -553,6 +557,18 @@ impl Port {
                 return;
             }
             notified.await;
+        }
+    }
+
+    /// Waits until the environment has drained all that is queued by now.
+    pub async fn caught_up(&self) {
+        let all = self.submitted.load(Ordering::Relaxed);
+        loop {
+            let drains = self.drains();
+            if self.taken.load(Ordering::Relaxed) >= all {
+                return;
+            }
+            self.drained_since(drains).await;
         }
     }
 
@@ -590,6 +606,9 @@ impl std::fmt::Debug for Port {
     }
 }
 
+/// What a value beside the text costs besides its bytes, here and as a string or Buffer: of empty ones
+/// a client could send any number otherwise.
+const EXTRA_COST: usize = 96;
 /// Most bytes of one drain, unless a single round of a shard brings more.
 const MAX_DRAIN: usize = 256 * 1024;
 /// An environment that takes longer than this to drain is too busy to serve its connections.
@@ -601,6 +620,7 @@ const CROWDED: usize = 64 << 20;
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
 
     fn batch(session: u32, bytes: usize) -> EventBatch {
         let mut batch = EventBatch::new();
@@ -640,6 +660,33 @@ mod tests {
         assert!(port.stalls(later).is_some_and(|stalls| stalls.total > first.total));
         port.drain();
         assert_eq!(port.stalls(later), Some(first), "has answered");
+    }
+
+    #[test]
+    fn values_without_bytes_count() {
+        let mut batch = EventBatch::new();
+        for _ in 0..1000 {
+            batch.raw_binary(0, Vec::new());
+        }
+        assert!(batch.len() >= 1000 * EXTRA_COST);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_environment_waits_for_what_was_there() {
+        let port = Port::new(|| {});
+        port.caught_up().await;
+        for session in 0..2 {
+            port.submit(batch(session, MAX_DRAIN));
+        }
+        let mut waiting = std::pin::pin!(port.caught_up());
+        let mut waits =
+            async || tokio::time::timeout(Duration::ZERO, waiting.as_mut()).await.is_err();
+        assert!(waits().await);
+        port.drain();
+        assert!(waits().await);
+        port.submit(batch(2, MAX_DRAIN));
+        port.drain();
+        assert!(!waits().await, "what came later is none of its business");
     }
 
     #[test]

@@ -185,6 +185,25 @@ test("destroyUpgrade: false leaves unknown upgrades open", async (t) => {
   assert.equal((await refused)[1].statusCode, 418);
 });
 
+test("a client that resets an upgrade which is not the engine's harms nobody", async (t) => {
+  const httpServer = http.createServer();
+  const app = await serve(t, { httpServer });
+  const upgraded = next(httpServer, "upgrade");
+  const unknown = net.connect(app.port, "127.0.0.1");
+  unknown.on("error", () => {});
+  unknown.write(
+    "GET /nobody HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  const [, socket] = await upgraded;
+  const closed = next(socket, "close");
+  socket.resume();
+  unknown.resetAndDestroy();
+  await closed;
+  const { socket: other } = await app.connect();
+  assert.ok(other.connected);
+});
+
 test("upgrades can be routed by the application", async (t) => {
   const httpServer = http.createServer();
   const app = await serve(t, { httpServer });

@@ -464,6 +464,32 @@ test("the native listener leaves connections to the kernel that a busy thread ha
   assert.ok(client.connected);
 });
 
+test("POSTs are answered no faster than a busy thread takes what they bring", async (t) => {
+  const app = await serveOwn(t, { acceptor: "native" });
+  if (process.platform !== "linux") {
+    return;
+  }
+  // This thread waits until the other process has ended, which posts until an answer does not come.
+  const posts = `
+    const url = "http://127.0.0.1:${app.port}/socket.io/?EIO=4&transport=polling";
+    const body = '42["x","' + "x".repeat(100_000) + '"]';
+    let count = 0;
+    (async () => {
+      const sid = JSON.parse((await (await fetch(url)).text()).slice(1)).sid;
+      for (;;) {
+        const signal = AbortSignal.timeout(1000);
+        await fetch(url + "&sid=" + sid, { method: "POST", body, signal });
+        count++;
+      }
+    })().catch(() => process.stdout.write(String(count), () => process.exit()));
+    setTimeout(() => process.exit(1), 10_000);
+  `;
+  const count = Number(execFileSync(process.execPath, ["-e", posts]));
+  assert.ok(count >= 1 && count < 5, `${count} were answered`);
+  const { client } = await app.connect();
+  assert.ok(client.connected);
+});
+
 /** A client that gets in once there is room. */
 async function settled(app, waiting) {
   const answers = waiting.push.bind(waiting);

@@ -56,10 +56,11 @@ function attach(engine, httpServer, options, pristine) {
         }
         engine.handleUpgrade(req, socket, head);
       } else if (options.destroyUpgrade !== false) {
-        // Another listener may want it. If none has answered after a while, nobody does.
+        // Another listener may want it. If none has answered after a while, nobody does. Until then nobody
+        // else may be there to hear that the client has gone.
+        socket.on("error", (err) => debug("an upgrade that is not ours: %s", err.message));
         setTimeout(() => {
           if (socket.writable && socket.bytesWritten <= 0) {
-            socket.on("error", (err) => debug("error while destroying upgrade: %s", err.message));
             socket.end();
           }
         }, destroyTimeout);

@@ -19,6 +19,7 @@ use rustls::ServerConfig;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
+use crate::config;
 use crate::event::{EventBatch, Port};
 use crate::session::PortId;
 use crate::shard::{Barrier, Pool};
@@ -332,17 +333,16 @@ impl Acceptor {
     }
 
     /// Waits while so much is queued for JavaScript that nothing should be added.
-    pub async fn caught_up(&self) {
+    pub async fn uncrowded(&self) {
         while self.port.is_crowded() {
             self.port.drained_since(self.port.drains()).await;
         }
     }
 
-    /// Waits until JavaScript has taken some of what is queued for it, if there is anything.
-    pub async fn drained(&self) {
-        let drains = self.port.drains();
-        if !self.port.is_empty() {
-            self.port.drained_since(drains).await;
+    /// Waits until JavaScript has taken what is queued for it by now, if that is much.
+    pub async fn kept_up(&self) {
+        if self.port.queued() >= config::MAX_BACKLOG {
+            self.port.caught_up().await;
         }
     }
 

@@ -3,7 +3,6 @@
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::config;
 use crate::event::{Body, Response, next_request};
 use crate::owed::Owed;
 use crate::proto::engine::{PacketType, Revision};
@@ -133,7 +132,7 @@ async fn post(
     let mut posted = Posted { known: &known, sid, is_whole: false };
     let Connection { acceptor, wire, buffer, .. } = connection;
     // While JavaScript is behind, the body is left where it is.
-    acceptor.caught_up().await;
+    acceptor.uncrowded().await;
     let arrives = async {
         while buffer.len() < length {
             if wire.read_more(buffer).await == Read::End {
@@ -158,10 +157,8 @@ async fn post(
     // The buffer stays: it is needed whole when the session declines.
     let answer = answer.await.map_err(|_| Outcome::Declined)?;
     buffer.drain(..length);
-    if length >= config::MAX_BACKLOG {
-        // The client's next POST comes after this answer, and that after JavaScript has seen these.
-        acceptor.drained().await;
-    }
+    // The client's next POST comes after this answer, so one client cannot fill the queue of all.
+    acceptor.kept_up().await;
     Ok(answer.into())
 }
 
