@@ -114,6 +114,11 @@ class Client {
     }
   }
 
+  /** True while namespaces have not decided yet whether to let the client in. */
+  isJoining() {
+    return this[kJoining] > 0;
+  }
+
   /** Connects the client to a namespace that exists. */
   doConnect(name, auth) {
     const nsp = this.server.of(name);

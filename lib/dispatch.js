@@ -93,7 +93,7 @@ function drain() {
     resting = true;
     setImmediate(endRest);
   }
-  batches.push({ records, extras, at: 0, extra: 0, session: -1, conn: undefined });
+  batches.push({ records, extras, at: 0, extra: 0, session: -1, conn: undefined, rested: -1 });
   if (batches.length === 1) {
     step();
   }
@@ -116,6 +116,9 @@ function step() {
       const batch = batches[0];
       if (batch.at >= batch.records.length) {
         batches.shift();
+      } else if (opensEarly(batch)) {
+        setImmediate(stepSafely);
+        return;
       } else if (deliverChunk(batch)) {
         nextTick(stepLater);
         return;
@@ -127,6 +130,23 @@ function step() {
     nextTick(stepLater);
     throw err;
   }
+}
+
+/**
+ * Looks whose chunk comes next. True when that has to wait: the client is on its way into a namespace,
+ * which takes ticks and microtasks in turn, and they are over before another read of the reference.
+ * Middlewares that take longer are not waited for.
+ */
+function opensEarly(batch) {
+  const { records, at } = batch;
+  if (!(records[at] < 0)) {
+    return false;
+  }
+  batch.session = -records[at] - 1;
+  batch.conn = connections.get(batch.session);
+  const isEarly = batch.rested !== at && batch.conn?.receiver?.isJoining() === true;
+  batch.rested = at;
+  return isEarly;
 }
 
 const settled = Promise.resolve();
@@ -166,8 +186,7 @@ function rethrow(err) {
 function deliverChunk(batch) {
   const { records } = batch;
   if (records[batch.at] < 0) {
-    batch.session = -records[batch.at++] - 1;
-    batch.conn = connections.get(batch.session);
+    batch.at++;
   }
   const { conn } = batch;
   let wave = null;

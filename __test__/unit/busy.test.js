@@ -5,6 +5,7 @@
 // their ping by the time that somebody looks again are not lost for it.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const https = require("node:https");
 const { WebSocket } = require("ws");
 const { Server } = require("../..");
@@ -57,6 +58,32 @@ test("a client on polling outlives a busy thread", async (t) => {
     }
   })();
   await Promise.all([alive, answering]);
+});
+
+test("a client may go on when its CONNECT has got through", async (t) => {
+  if (process.platform !== "linux") {
+    return;
+  }
+  const app = await serveOwn(t, { acceptor: "native" });
+  const heard = new Promise((resolve) => {
+    app.io.on("connection", (socket) => socket.on("early", resolve));
+  });
+  const opened = next(app.io.engine, "connection");
+  const url = `http://127.0.0.1:${app.io.httpServer.address().port}`;
+  const { open } = await openPolling(url);
+  await opened;
+  // This thread waits until the other process has ended. Both of its POSTs are answered meanwhile.
+  const posts = `
+    const url = "${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}";
+    (async () => {
+      for (const body of ["40", '42["early","bird"]']) {
+        await fetch(url, { method: "POST", body });
+      }
+    })().then(() => process.exit());
+    setTimeout(() => process.exit(1), 10_000);
+  `;
+  execFileSync(process.execPath, ["-e", posts]);
+  assert.equal(await heard, "bird");
 });
 
 test("a WebSocket whose writes are watched is pinged before it is given up", async (t) => {
