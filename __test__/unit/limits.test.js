@@ -254,6 +254,31 @@ test("a client for which much waits may say something", async (t) => {
   assert.equal((await request(session)).text.split("\x1e").length, count);
 });
 
+for (const acceptor of ["native", "auto", "node"]) {
+  test(`answers that a polling client does not read are limited, acceptor ${acceptor}`, async (t) => {
+    const app = await serveOwn(t, { maxBackpressure: 1_000_000, acceptor });
+    const connected = next(app.io, "connection");
+    const { open } = await openPolling(app.url);
+    const path = `/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
+    await request(app.url + path, { method: "POST", body: "40" });
+    const [socket] = await connected;
+    await request(app.url + path);
+    const left = next(socket, "disconnect");
+    // More than the kernel takes.
+    const large = "x".repeat(32_000_000);
+    for (let i = 0; i < 3; i++) {
+      socket.emit("large", large);
+      const get = net.connect(app.port, "127.0.0.1");
+      atEnd(t, () => get.destroy());
+      get.on("error", () => {});
+      get.pause();
+      get.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await until(() => socket.conn.writeBuffer.length === 0, "the GET has got it");
+    }
+    assert.equal((await left)[0], "limit exceeded");
+  });
+}
+
 test("one message may be larger than maxBackpressure while writes are watched", async (t) => {
   const app = await serveOwn(t, { maxBackpressure: 1_000 });
   const opened = next(app.io.engine, "connection");

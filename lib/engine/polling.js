@@ -7,6 +7,7 @@ const zlib = require("zlib");
 const accepts = require("accepts");
 const debug = require("debug")("engine:polling");
 const { addRequest, core, requests } = require("../dispatch");
+const { maxBackpressure } = require("./limits");
 const { Transport } = require("./transport");
 
 class Polling extends Transport {
@@ -27,6 +28,9 @@ class Polling extends Transport {
     /** The POST that is being read, and its response. */
     this.dataReq = null;
     this.dataRes = null;
+    /** Answers to GETs that are on their way, and their bytes. */
+    this._answers = 0;
+    this._unread = 0;
   }
 
   get name() {
@@ -74,6 +78,12 @@ class Polling extends Transport {
   /** Takes a GET. */
   onPollRequest(req, res) {
     const { handle } = this.conn;
+    // The last bytes of a single one may have gone this moment.
+    if (this._answers > 1 && this._unread > maxBackpressure(this.server.opts)) {
+      debug("%s asks for more and does not read", this.sid);
+      core.cutOff(handle);
+      return refuse(res, 400);
+    }
     const first = this.req === null;
     const cleanup = () => {
       this.req = null;
@@ -258,6 +268,7 @@ class Polling extends Transport {
       "Content-Type": isText ? "text/plain; charset=UTF-8" : "application/octet-stream",
     };
     const length = isText ? Buffer.byteLength(body) : body.length;
+    this._countUntilGone(res, length);
     const encoding = compress && this._encodingFor(req, length);
     if (!encoding) {
       headers["Content-Length"] = length;
@@ -276,6 +287,16 @@ class Polling extends Transport {
     stream.pipe(res);
     stream.end(body);
     callback();
+  }
+
+  /** Counts an answer while it is on its way. */
+  _countUntilGone(res, length) {
+    this._answers++;
+    this._unread += length;
+    res.once("close", () => {
+      this._answers--;
+      this._unread -= length;
+    });
   }
 
   /** The content encoding to use, if the answer is worth compressing. */

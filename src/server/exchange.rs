@@ -36,7 +36,19 @@ pub async fn serve(
     let Some(route) = policy.routes.get(request.route) else { return Outcome::Declined };
     let answer = match &request.kind {
         Kind::OpenPolling => return open(connection, policy, request, route, head).await,
-        Kind::Poll { sid } => poll(connection, route, sid).await.map(Answer::from),
+        Kind::Poll { sid } => {
+            let Some(known) = route.registry.find(sid) else { return Outcome::Declined };
+            let response = match poll(connection, &known, sid).await {
+                Ok(response) => response,
+                Err(outcome) => return outcome,
+            };
+            let Response { status, body, owed } = response;
+            let bytes = response::polling(policy, route, request, None, status, &body);
+            let _answering = known.begin_answer(bytes.len());
+            let outcome = write(connection, &bytes).await;
+            drop(owed);
+            return outcome;
+        }
         Kind::Post { sid, length } => post(connection, policy, route, sid, *length).await,
         Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
     };
@@ -82,12 +94,11 @@ async fn open(
     outcome
 }
 
-async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<Response, Outcome> {
-    let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
+async fn poll(connection: &mut Connection, known: &Known, sid: &Sid) -> Result<Response, Outcome> {
     let request = next_request();
     let (reply, answer) = oneshot::channel();
-    call(&known, sid, CallKind::Poll { request, reply });
-    let mut polling = Polled { known: &known, request, is_over: false };
+    call(known, sid, CallKind::Poll { request, unread: known.unread(), reply });
+    let mut polling = Polled { known, request, is_over: false };
     let Connection { wire, buffer, .. } = connection;
     tokio::select! {
         biased;

@@ -10,7 +10,7 @@ use crate::transport::{Packet, Polling};
 
 use super::context::Context;
 use super::farewell::Farewell;
-use super::{Session, State, Transport};
+use super::{Session, State, TOO_SLOW, Transport};
 
 impl Session {
     /// Leaves requests of polling to JavaScript from now on: the GET that it has not seen is
@@ -61,6 +61,16 @@ impl Session {
             self.answer_poll(ctx);
         }
         self.mark_dirty(ctx);
+    }
+
+    /// A GET of a client that has not read so many bytes of earlier answers, each on a connection of its own.
+    pub fn on_poll_behind(&mut self, ctx: &mut Context, request: u32, unread: usize) {
+        if unread as u64 <= self.config.max_backpressure() {
+            return self.on_poll(ctx, request);
+        }
+        ctx.metrics.slow.add(1);
+        self.respond(ctx, request, 400, Body::Empty);
+        self.end(ctx, CloseReason::LimitExceeded, Some(TOO_SLOW), Farewell::Drop);
     }
 
     /// A POST whose body arrived whole.

@@ -27,8 +27,8 @@ pub struct Call {
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are those of the requests in `Command`")]
 pub enum CallKind {
-    /// A GET.
-    Poll { request: u32, reply: oneshot::Sender<Response> },
+    /// A GET, and how many bytes of earlier answers the client has not read.
+    Poll { request: u32, unread: usize, reply: oneshot::Sender<Response> },
     /// A POST with its whole body.
     Post { request: u32, body: Vec<u8>, reply: oneshot::Sender<Response> },
     /// The request broke a rule: the session ends with a transport error.
@@ -106,8 +106,11 @@ impl Shard {
                 events.probing(upgrade.handle, upgrade.link.id, &details);
                 self.probe(upgrade);
             }
-            CallKind::Poll { request, reply } => {
-                self.serve(key, request, reply, |session, ctx| session.on_poll(ctx, request));
+            CallKind::Poll { request, unread, reply } => {
+                let work = |session: &mut Session, ctx: &mut Context| {
+                    session.on_poll_behind(ctx, request, unread);
+                };
+                self.serve(key, request, reply, work);
             }
             CallKind::Post { request, body, reply } => {
                 let work = |session: &mut Session, ctx: &mut Context| {

@@ -451,7 +451,7 @@ mod tests {
         );
         let (reply, mut answer) = oneshot::channel();
         let (key, request) = (session.key, next_request());
-        let kind = CallKind::Poll { request, reply };
+        let kind = CallKind::Poll { request, unread: 0, reply };
         pool.send(0, Command::Call(Box::new(Call { key, sid, kind })));
         told(&pool, &port);
         assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)), "it waits");

@@ -24,6 +24,21 @@ pub struct Known {
     /// Where it lives.
     pub session: SessionRef,
     posting: AtomicBool,
+    leaving: Mutex<Leaving>,
+}
+
+/// Answers to GETs that are written, and their bytes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Leaving {
+    answers: usize,
+    bytes: usize,
+}
+
+/// Counts as an answer that is written while it lives.
+#[derive(Debug)]
+pub struct Answering<'a> {
+    known: &'a Known,
+    bytes: usize,
 }
 
 /// A session's place in the registry, until it is dropped.
@@ -36,7 +51,7 @@ pub struct Registration {
 impl Registry {
     /// Adds a session.
     pub fn add(self: &Arc<Self>, sid: Sid, session: SessionRef) -> Registration {
-        let known = Known { session, posting: AtomicBool::new(false) };
+        let known = Known { session, posting: AtomicBool::new(false), leaving: Mutex::default() };
         self.sessions.lock().insert(sid, Arc::new(known));
         Registration { registry: self.clone(), sid }
     }
@@ -56,6 +71,31 @@ impl Known {
     /// The POST was answered or given up.
     pub fn end_post(&self) {
         self.posting.store(false, Ordering::Release);
+    }
+}
+
+impl Known {
+    /// Notes that an answer of so many bytes is written.
+    pub fn begin_answer(&self, bytes: usize) -> Answering<'_> {
+        let mut leaving = self.leaving.lock();
+        leaving.answers += 1;
+        leaving.bytes += bytes;
+        Answering { known: self, bytes }
+    }
+
+    /// Bytes of earlier answers that a client has not read which asks for more. Nothing for one answer: its
+    /// last bytes may have gone this moment.
+    pub fn unread(&self) -> usize {
+        let leaving = *self.leaving.lock();
+        if leaving.answers > 1 { leaving.bytes } else { 0 }
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        let mut leaving = self.known.leaving.lock();
+        leaving.answers -= 1;
+        leaving.bytes -= self.bytes;
     }
 }
 
@@ -85,6 +125,21 @@ mod tests {
         assert_eq!(registry.find(&[b'a'; 20]).map(|known| known.session), Some(session));
         drop(registration);
         assert!(registry.find(&[b'a'; 20]).is_none());
+    }
+
+    #[test]
+    fn answers_that_nobody_reads_add_up() {
+        let registry = Arc::new(Registry::default());
+        let _registration = registry.add([b'a'; 20], SessionRef { shard: 0, key: 7 });
+        let known = registry.find(&[b'a'; 20]).expect("it was added");
+        let first = known.begin_answer(5);
+        assert_eq!(known.unread(), 0);
+        let second = known.begin_answer(7);
+        assert_eq!(known.unread(), 12);
+        drop(first);
+        assert_eq!(known.unread(), 0);
+        drop(second);
+        assert_eq!(known.unread(), 0);
     }
 
     #[test]
