@@ -20,6 +20,8 @@ const kDecoder = Symbol("decoder");
 const kDetached = Symbol("detached");
 /** How many namespaces the client waits to be let into. */
 const kJoining = Symbol("joining");
+/** For how many of them what comes next has been put off already. */
+const kRested = Symbol("rested");
 /** The Maps of the client's sockets, once somebody looks at them or there is a second socket. */
 const kMaps = Symbol("maps");
 /** The client's one socket, while there are no Maps. */
@@ -49,6 +51,7 @@ class Client {
     this.id = conn.id;
     this[kDetached] = false;
     this[kJoining] = 0;
+    this[kRested] = 0;
     this[kDecoder] = undefined;
     this[kOnly] = undefined;
     this[kShort] = false;
@@ -114,9 +117,11 @@ class Client {
     }
   }
 
-  /** True while namespaces have not decided yet whether to let the client in. */
-  isJoining() {
-    return this[kJoining] > 0;
+  /** True once for each namespace that the client is on its way into. */
+  needsRest() {
+    const needsRest = this[kJoining] > this[kRested];
+    this[kRested] = this[kJoining];
+    return needsRest;
   }
 
   /** Connects the client to a namespace that exists. */
@@ -433,6 +438,7 @@ function refuse(client, name, message) {
 function endJoin(client) {
   if (client[kJoining] > 0) {
     client[kJoining]--;
+    client[kRested] = Math.min(client[kRested], client[kJoining]);
   }
 }
 

@@ -93,7 +93,7 @@ function drain() {
     resting = true;
     setImmediate(endRest);
   }
-  batches.push({ records, extras, at: 0, extra: 0, session: -1, conn: undefined, rested: -1 });
+  batches.push({ records, extras, at: 0, extra: 0, session: -1, conn: undefined });
   if (batches.length === 1) {
     step();
   }
@@ -144,9 +144,7 @@ function opensEarly(batch) {
   }
   batch.session = -records[at] - 1;
   batch.conn = connections.get(batch.session);
-  const isEarly = batch.rested !== at && batch.conn?.receiver?.isJoining() === true;
-  batch.rested = at;
-  return isEarly;
+  return batch.conn?.receiver?.needsRest() === true;
 }
 
 const settled = Promise.resolve();

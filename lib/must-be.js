@@ -2,15 +2,13 @@
 
 // The words for a value that is not what it has to be.
 
-const { inspect } = require("node:util");
-
-/** A value may be long, or a secret that somebody has put in the wrong place. */
-const SHOWN = { depth: 0, maxArrayLength: 5, maxStringLength: 40, breakLength: Infinity };
+/** Characters of a string that are shown. */
+const LONGEST = 40;
 
 /**
  * @param {string} what the name of the value, as in `the option "port"`
  * @param {string} expected
- * @param {unknown} value
+ * @param {unknown} value not where it may be a secret
  * @returns {string} the message of an error
  */
 function mustBe(what, expected, value) {
@@ -18,14 +16,16 @@ function mustBe(what, expected, value) {
 }
 
 function show(value) {
-  try {
-    const shown = inspect(value, SHOWN);
-    // As it would be written among the options of the documentation.
-    return typeof value === "string" ? shown.replace(/^'(.*)'/s, '"$1"') : shown;
-  } catch {
-    // Its own way to be shown has thrown.
-    return typeof value;
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}...` : value);
   }
+  if (typeof value === "function") {
+    return "a function";
+  }
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? "an array" : "an object";
+  }
+  return String(value);
 }
 
 module.exports = { mustBe };

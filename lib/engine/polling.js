@@ -291,6 +291,9 @@ class Polling extends Transport {
 
   /** Counts an answer while it is on its way. */
   _countUntilGone(res, length) {
+    if (res.destroyed) {
+      return;
+    }
     this._answers++;
     this._unread += length;
     res.once("close", () => {

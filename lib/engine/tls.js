@@ -60,7 +60,7 @@ const HTTP1 = Buffer.from("\x08http/1.1", "latin1");
  */
 function createSecureServer(options, listener, isNative) {
   if (!isObject(options)) {
-    throw new TypeError(mustBe('the option "tls"', 'an object with a "key" and a "cert"', options));
+    throw new TypeError('the option "tls" must be an object with a "key" and a "cert"');
   }
   const setup = isNative ? readSetup(options) : undefined;
   const { contexts, ...own } = options;
@@ -202,7 +202,7 @@ function addContexts(server, contexts = {}) {
 
 function check(options, known, where) {
   if (!isObject(options)) {
-    throw new TypeError(mustBe(`"${where}"`, 'an object with a "key" and a "cert"', options));
+    throw new TypeError(`"${where}" must be an object with a "key" and a "cert"`);
   }
   for (const name of Object.keys(options)) {
     if (options[name] === undefined) {

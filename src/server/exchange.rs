@@ -168,9 +168,12 @@ async fn post(
     // The buffer stays: it is needed whole when the session declines.
     let answer = answer.await.map_err(|_| Outcome::Declined)?;
     buffer.drain(..length);
+    let Response { status, body, owed } = answer;
+    // A process that exits takes nothing more, and must not wait for what waits for that.
+    drop(owed);
     // The client's next POST comes after this answer, so one client cannot fill the queue of all.
     acceptor.kept_up().await;
-    Ok(answer.into())
+    Ok(Response { status, body, owed: Owed::one() }.into())
 }
 
 /// An answer, and how much of the request's body is still to be read: that is no next request.

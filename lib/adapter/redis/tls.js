@@ -6,7 +6,6 @@
 const fs = require("fs");
 const tls = require("tls");
 const { certificatesIn, isObject, privateKey } = require("../../certificates");
-const { mustBe } = require("../../must-be");
 
 /** What has a say in whom is trusted or how it is spoken, and the core does not know. */
 const FOREIGN = [
@@ -25,9 +24,7 @@ function readTls(options, where) {
     options = {};
   }
   if (!isObject(options)) {
-    throw new TypeError(
-      mustBe(`option "${where}" of the Redis adapter`, "an object, or true", options),
-    );
+    throw new TypeError(`option "${where}" of the Redis adapter must be an object, or true`);
   }
   const foreign = FOREIGN.find((name) => options[name] !== undefined);
   if (foreign !== undefined) {
