@@ -48,9 +48,9 @@ test("a client on polling outlives a busy thread", async (t) => {
     next(app.io.engine, "connection"),
   ]);
   const session = `${url}/socket.io/?EIO=4&transport=polling&sid=${open.sid}`;
-  const alive = heartbeats(conn, 2);
+  const alive = heartbeats(conn, 3);
   const answering = (async () => {
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < 3; i++) {
       const { text } = await request(session);
       assert.equal(text, "2");
       block();
@@ -96,8 +96,8 @@ test("a WebSocket whose writes are watched is pinged before it is given up", asy
   const [conn] = await opened;
   // Its pings are made in JavaScript from here on.
   conn.on("packetCreate", () => {});
-  const alive = heartbeats(conn, 2);
-  for (let i = 0; i < 2; i++) {
+  const alive = heartbeats(conn, 3);
+  for (let i = 0; i < 3; i++) {
     block();
     await next(conn, "heartbeat");
   }
@@ -138,5 +138,5 @@ test("a client on an encrypted WebSocket outlives a busy thread", async (t) => {
       webSocket.send("3");
     }
   });
-  await heartbeats(conn, 2);
+  await heartbeats(conn, 3);
 });

@@ -62,7 +62,7 @@ pub struct Acceptor {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Handshakes that JavaScript has not heard of; more are answered with 503. While as many
-    /// connections are on their way to JavaScript, no more are accepted.
+    /// connections are on their way to JavaScript, no more are accepted, but for a burst.
     pub max_pending: usize,
     /// How long a connection may take to say what it wants before Node gets it.
     pub first_bytes: Duration,
@@ -339,11 +339,14 @@ impl Acceptor {
         }
     }
 
-    /// Waits until JavaScript has taken what is queued for it by now, if that is much.
-    pub async fn kept_up(&self) {
-        if self.port.queued() >= config::MAX_BACKLOG {
-            self.port.caught_up().await;
-        }
+    /// True while more is queued for JavaScript than one connection should add to.
+    pub fn is_behind(&self) -> bool {
+        self.port.queued() >= config::MAX_BACKLOG
+    }
+
+    /// Waits until JavaScript has taken what is queued for it by now.
+    pub async fn caught_up(&self) {
+        self.port.caught_up().await;
     }
 
     fn tell(&self, write: impl FnOnce(&mut EventBatch)) {
@@ -420,14 +423,10 @@ async fn accept_some(
     local: &Rc<Local>,
     listener: &AsyncFd<OwnedFd>,
 ) -> Next {
-    let max_pending = acceptor.limits.max_pending;
     // Node would not accept them either while its thread is busy: they stay in the kernel's queue.
-    acceptor.passed.room(max_pending).await;
+    acceptor.passed.room(acceptor.limits.max_pending).await;
     let Ok(mut ready) = listener.readable().await else { return Next::After(BACK_OFF) };
     for _ in 0..BURST {
-        if acceptor.passed.len() >= max_pending {
-            break;
-        }
         match acceptfrom_with(listener.as_fd(), SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
             Ok((fd, peer)) => connection::admit(acceptor, local, fd, peer),
             Err(Errno::AGAIN) => {

@@ -1,5 +1,7 @@
 //! Requests of polling: what is asked of a session, and the answer.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -36,25 +38,14 @@ pub async fn serve(
     let Some(route) = policy.routes.get(request.route) else { return Outcome::Declined };
     let answer = match &request.kind {
         Kind::OpenPolling => return open(connection, policy, request, route, head).await,
-        Kind::Poll { sid } => {
-            let Some(known) = route.registry.find(sid) else { return Outcome::Declined };
-            let response = match poll(connection, &known, sid).await {
-                Ok(response) => response,
-                Err(outcome) => return outcome,
-            };
-            let Response { status, body, owed } = response;
-            let bytes = response::polling(policy, route, request, None, status, &body);
-            let _answering = known.begin_answer(bytes.len());
-            let outcome = write(connection, &bytes).await;
-            drop(owed);
-            return outcome;
-        }
+        Kind::Poll { sid } => poll(connection, route, sid).await,
         Kind::Post { sid, length } => post(connection, policy, route, sid, *length).await,
         Kind::OpenWebSocket { .. } | Kind::Upgrade { .. } => Err(Outcome::Declined),
     };
     match answer {
-        Ok(Answer { response: Response { status, body, owed }, unread }) => {
+        Ok(Answer { response: Response { status, body, owed }, polled, unread }) => {
             let bytes = response::polling(policy, route, request, None, status, &body);
+            let _answering = polled.as_ref().map(|known| known.begin_answer(bytes.len()));
             let outcome = write(connection, &bytes).await;
             drop(owed);
             match (outcome, unread) {
@@ -94,20 +85,23 @@ async fn open(
     outcome
 }
 
-async fn poll(connection: &mut Connection, known: &Known, sid: &Sid) -> Result<Response, Outcome> {
+async fn poll(connection: &mut Connection, route: &Route, sid: &Sid) -> Result<Answer, Outcome> {
+    let known = route.registry.find(sid).ok_or(Outcome::Declined)?;
     let request = next_request();
     let (reply, answer) = oneshot::channel();
-    call(known, sid, CallKind::Poll { request, unread: known.unread(), reply });
-    let mut polling = Polled { known, request, is_over: false };
+    call(&known, sid, CallKind::Poll { request, unread: known.unread(), reply });
+    let mut polling = Polled { known: &known, request, is_over: false };
     let Connection { wire, buffer, .. } = connection;
-    tokio::select! {
+    let response = tokio::select! {
         biased;
         answer = answer => {
             polling.is_over = true;
-            answer.map_err(|_| Outcome::Declined)
+            answer.map_err(|_| Outcome::Declined)?
         }
-        () = Connection::gone(wire, buffer) => Err(Outcome::Gone),
-    }
+        () = Connection::gone(wire, buffer) => return Err(Outcome::Gone),
+    };
+    drop(polling);
+    Ok(Answer { polled: Some(known), ..response.into() })
 }
 
 /// A GET that waits. Its session is told when the connection goes before the answer, whoever ends it.
@@ -138,7 +132,7 @@ async fn post(
     if !known.begin_post() {
         call(&known, sid, CallKind::Fail("data request overlap from client"));
         let response = Response { status: 400, body: Body::Empty, owed: Owed::one() };
-        return Ok(Answer { response, unread: length });
+        return Ok(Answer { unread: length, ..response.into() });
     }
     let mut posted = Posted { known: &known, sid, is_whole: false };
     let Connection { acceptor, wire, buffer, .. } = connection;
@@ -166,25 +160,31 @@ async fn post(
     let body = buffer.get(..length).unwrap_or_default().to_vec();
     call(&known, sid, CallKind::Post { request: next_request(), body, reply });
     // The buffer stays: it is needed whole when the session declines.
-    let answer = answer.await.map_err(|_| Outcome::Declined)?;
+    let mut response = answer.await.map_err(|_| Outcome::Declined)?;
     buffer.drain(..length);
-    let Response { status, body, owed } = answer;
-    // A process that exits takes nothing more, and must not wait for what waits for that.
-    drop(owed);
     // The client's next POST comes after this answer, so one client cannot fill the queue of all.
-    acceptor.kept_up().await;
-    Ok(Response { status, body, owed: Owed::one() }.into())
+    if acceptor.is_behind() {
+        let Response { status, body, owed } = response;
+        // A process that exits takes nothing more, and must not wait for what waits for that.
+        drop(owed);
+        acceptor.caught_up().await;
+        response = Response { status, body, owed: Owed::one() };
+    }
+    Ok(response.into())
 }
 
-/// An answer, and how much of the request's body is still to be read: that is no next request.
+/// An answer.
 struct Answer {
     response: Response,
+    /// Whose GET it answers, if it is one.
+    polled: Option<Arc<Known>>,
+    /// How much of the request's body is still to be read: that is no next request.
     unread: usize,
 }
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
-        Self { response, unread: 0 }
+        Self { response, polled: None, unread: 0 }
     }
 }
 

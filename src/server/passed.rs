@@ -32,11 +32,6 @@ impl Queue {
         waiting.len() == 1
     }
 
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.waiting.lock().len()
-    }
-
     /// Takes all.
     pub fn take(&self) -> Vec<Passed> {
         let passed = std::mem::take(&mut *self.waiting.lock());
@@ -46,7 +41,7 @@ impl Queue {
 
     /// Waits until fewer wait than `limit`. For one task: only one hears of it.
     pub async fn room(&self, limit: usize) {
-        while self.len() >= limit {
+        while self.waiting.lock().len() >= limit {
             self.taken.notified().await;
         }
     }
